@@ -1,0 +1,524 @@
+//! The router with small fakes behind it: what the pages must say and must never contain.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use http_body_util::BodyExt as _;
+use margay_domain::{
+    audit::{ActionResult, Actor, ActorKind, AuditEvent, AuditQuery},
+    audit_trail::AuditTrail,
+    client::{Client, ClientSource},
+    clock::Timestamp,
+    connections::Connections,
+    grant::{AuthorizationCode, Grant, RefreshToken, RevocationReason},
+    id::{AuditEventId, ClientId, FlowId, GrantId, UserId},
+    ports::{
+        AuditLog, CodeRedemption, ConsentError, ConsentPage, ConsentView, Grants, RefreshRotation, Settings,
+        StoreError, StoreResult,
+    },
+    principal::{Origin, Principal},
+    remote_mcp::RemoteMcp,
+    role::BuiltInRole,
+    rules::{Allowlist, CustomScheme, DomainPattern, PermissionSet},
+    secret::SecretHash,
+    settings::RemoteMcpSettings,
+    testing::{ManualClock, SeededEntropy},
+    user::User,
+};
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::ui::SetupCheck;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+const CSRF: &str = "token-of-this-session";
+const ENDPOINT: &str = "http://127.0.0.1:8080/mcp";
+const REMOTE_MCP: &str = "/settings/ai-automation/remote-mcp";
+
+/// One fake behind all ports.
+struct Fake {
+    settings: Mutex<RemoteMcpSettings>,
+    revoked: Mutex<Vec<GrantId>>,
+    audited: Mutex<Vec<AuditEvent>>,
+}
+
+fn not_here<T>() -> StoreResult<T> {
+    Err(StoreError::Unavailable("not part of this test".to_owned()))
+}
+
+fn grant() -> Grant {
+    Grant {
+        id: GrantId::new("grt_1"),
+        user_id: UserId::new("usr_1"),
+        client_id: ClientId::new("mcp_1"),
+        permissions: PermissionSet::grantable(),
+        resource: ENDPOINT.to_owned(),
+        redirect_uri: "http://127.0.0.1:4321/callback".to_owned(),
+        created_at: NOW,
+        activated_at: Some(NOW),
+        expires_at: NOW.plus(std::time::Duration::from_hours(24)),
+        last_used_at: None,
+        revoked: None,
+    }
+}
+
+fn client() -> Client {
+    Client {
+        id: ClientId::new("mcp_1"),
+        name: "Claude <script>".to_owned(),
+        redirect_uris: Vec::new(),
+        client_uri: None,
+        application_type: None,
+        grant_types: Vec::new(),
+        source: ClientSource::Registered,
+        created_at: NOW,
+        last_authorized_at: None,
+    }
+}
+
+fn event() -> AuditEvent {
+    AuditEvent {
+        id: AuditEventId::new("aud_1"),
+        timestamp: NOW,
+        action_name: "AI_TOOL_INVOKE".to_owned(),
+        action_description: "Get alert".to_owned(),
+        action_result: ActionResult::Failed,
+        action_params: serde_json::json!({ "static": { "toolName": "get_alert" }, "dynamic": { "id": "<b>" } }),
+        action_details: serde_json::json!({ "clientName": "Claude", "durationMs": 7 }),
+        actor: Actor {
+            id: "usr_1".to_owned(),
+            kind: ActorKind::User,
+            name: "Ana".to_owned(),
+            email: Some("ana@example.com".to_owned()),
+            role: None,
+        },
+        errors: Vec::new(),
+        source_ip: None,
+        user_agent: None,
+    }
+}
+
+#[async_trait]
+impl ConsentPage for Fake {
+    async fn view(
+        &self,
+        flow: &FlowId,
+        _: &Browser,
+        person: &SignedIn,
+        _: &Origin,
+    ) -> Result<ConsentView, ConsentError> {
+        if flow.as_str() != "flw_1" {
+            return Err(ConsentError::Refused(ErrorPage {
+                status: 400,
+                title: "This request is over".to_owned(),
+                message: "It waited too long.".to_owned(),
+                advice: "Start again in your client.".to_owned(),
+                detail: None,
+            }));
+        }
+        let held = person.role.permissions;
+        Ok(ConsentView {
+            flow_id: flow.clone(),
+            client_name: "Claude <script>".to_owned(),
+            client_id: ClientId::new("mcp_1"),
+            unverified: true,
+            redirect_host: "127.0.0.1:4321".to_owned(),
+            redirect_uri: "http://127.0.0.1:4321/callback".to_owned(),
+            loopback: true,
+            selectable: held.intersection(PermissionSet::grantable()),
+            console_only: held.difference(PermissionSet::grantable()),
+            requested: PermissionSet::EMPTY,
+            lifetime_days: 90,
+        })
+    }
+}
+
+#[async_trait]
+impl AuditLog for Fake {
+    async fn record(&self, event: AuditEvent) -> StoreResult<()> {
+        self.audited.lock().unwrap().push(event);
+        Ok(())
+    }
+    async fn search(&self, _: &AuditQuery) -> StoreResult<Vec<AuditEvent>> {
+        Ok(vec![event()])
+    }
+}
+
+#[async_trait]
+impl Settings for Fake {
+    async fn remote_mcp(&self) -> StoreResult<RemoteMcpSettings> {
+        Ok(self.settings.lock().unwrap().clone())
+    }
+    async fn save_remote_mcp(&self, settings: &RemoteMcpSettings) -> StoreResult<i64> {
+        let mut stored = self.settings.lock().unwrap();
+        if stored.revision != settings.revision {
+            return Err(StoreError::Stale("settings"));
+        }
+        *stored = RemoteMcpSettings { revision: settings.revision + 1, ..settings.clone() };
+        Ok(stored.revision)
+    }
+    async fn internal(&self, _: &str) -> StoreResult<Option<String>> {
+        not_here()
+    }
+    async fn set_internal(&self, _: &str, _: &str) -> StoreResult<()> {
+        not_here()
+    }
+    async fn take_internal(&self, _: &str, _: &str) -> StoreResult<bool> {
+        not_here()
+    }
+}
+
+#[async_trait]
+impl Grants for Fake {
+    async fn create(&self, _: &Grant, _: &AuthorizationCode) -> StoreResult<()> {
+        not_here()
+    }
+    async fn get(&self, _: &GrantId) -> StoreResult<Option<Grant>> {
+        not_here()
+    }
+    async fn principal(&self, _: &GrantId) -> StoreResult<Option<Principal>> {
+        not_here()
+    }
+    async fn list_for_user(&self, _: &UserId) -> StoreResult<Vec<(Grant, Client)>> {
+        Ok(vec![(grant(), client())])
+    }
+    async fn list_all(&self) -> StoreResult<Vec<(Grant, Client)>> {
+        not_here()
+    }
+    async fn redeem_code(&self, _: &SecretHash, _: Timestamp) -> StoreResult<CodeRedemption> {
+        not_here()
+    }
+    async fn activate(&self, _: &GrantId, _: Option<&RefreshToken>, _: Timestamp) -> StoreResult<bool> {
+        not_here()
+    }
+    async fn refresh_token(&self, _: &SecretHash) -> StoreResult<Option<RefreshToken>> {
+        not_here()
+    }
+    async fn rotate(
+        &self,
+        _: &SecretHash,
+        _: &RefreshToken,
+        _: Timestamp,
+        _: std::time::Duration,
+    ) -> StoreResult<RefreshRotation> {
+        not_here()
+    }
+    async fn revoke(&self, id: &GrantId, _: RevocationReason, _: Timestamp) -> StoreResult<bool> {
+        self.revoked.lock().unwrap().push(id.clone());
+        Ok(true)
+    }
+    async fn revoke_all_of(&self, _: &UserId, _: RevocationReason, _: Timestamp) -> StoreResult<u64> {
+        not_here()
+    }
+    async fn used(&self, _: &GrantId, _: Timestamp) -> StoreResult<()> {
+        not_here()
+    }
+    async fn collect(&self, _: Timestamp) -> StoreResult<u64> {
+        not_here()
+    }
+}
+
+#[async_trait]
+impl SetupCheck for Fake {
+    async fn is_open(&self, token: &str) -> bool {
+        token == "mgs_open"
+    }
+}
+
+/// The router under test, with what stands behind it.
+struct Pages {
+    fake: Arc<Fake>,
+    state: UiState,
+}
+
+/// What came back.
+struct Page {
+    status: StatusCode,
+    headers: axum::http::HeaderMap,
+    html: String,
+}
+
+impl Page {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Pages {
+    fn new() -> Self {
+        let allowlist = Allowlist {
+            domains: vec![DomainPattern::parse("claude.ai").unwrap()],
+            schemes: vec![CustomScheme::parse("cursor").unwrap()],
+        };
+        let fake = Arc::new(Fake {
+            settings: Mutex::new(RemoteMcpSettings { allowlist, revision: 7, updated_at: None, updated_by: None }),
+            revoked: Mutex::default(),
+            audited: Mutex::default(),
+        });
+        let clock = Arc::new(ManualClock::new(NOW));
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let ui = Ui {
+            consent: fake.clone(),
+            connections: Connections {
+                grants: fake.clone(),
+                audit: fake.clone(),
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+            },
+            remote_mcp: RemoteMcp { settings: fake.clone(), audit: fake.clone(), clock: clock.clone(), entropy },
+            audit: AuditTrail { audit: fake.clone() },
+            setup: fake.clone(),
+            clock,
+            endpoint: ENDPOINT.to_owned(),
+            notice: Some("This is a demo.".to_owned()),
+            asset_version: "test".to_owned(),
+        };
+        let leptos = LeptosOptions::builder().output_name("margay").build();
+        Self { fake, state: UiState { leptos, ui } }
+    }
+
+    async fn send(&self, mut request: Request, role: Option<BuiltInRole>) -> Page {
+        let extensions = request.extensions_mut();
+        extensions.insert(Browser { hash: SecretHash::from_bytes([7; 32]), csrf: CSRF.to_owned() });
+        extensions.insert(Origin::default());
+        if let Some(role) = role {
+            extensions.insert(SignedIn { user: user(role), role: role.role(NOW) });
+        }
+        let response = router(self.state.clone()).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Page { status: parts.status, headers: parts.headers, html: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    async fn get(&self, path: &str, role: Option<BuiltInRole>) -> Page {
+        self.send(request_for(path), role).await
+    }
+
+    async fn post(&self, path: &str, body: &str, role: BuiltInRole) -> Page {
+        let mut request = request_for(path);
+        *request.method_mut() = axum::http::Method::POST;
+        request
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        *request.body_mut() = Body::from(body.to_owned());
+        self.send(request, Some(role)).await
+    }
+}
+
+fn user(role: BuiltInRole) -> User {
+    User {
+        id: UserId::new("usr_1"),
+        email: "ana@example.com".to_owned(),
+        given_name: "Ana".to_owned(),
+        family_name: "Silva".to_owned(),
+        role_id: role.role(NOW).id,
+        enabled: true,
+        created_at: NOW,
+        last_signed_in_at: None,
+    }
+}
+
+const ADMIN: Option<BuiltInRole> = Some(BuiltInRole::Admin);
+
+/// The opening tags of check boxes.
+fn check_boxes(html: &str) -> Vec<&str> {
+    html.split("<input")
+        .skip(1)
+        .filter_map(|rest| rest.split('>').next())
+        .filter(|tag| tag.contains("checkbox"))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_consent_page_offers_all_that_the_role_holds() {
+    let pages = Pages::new();
+    let page = pages.get("/oauth/authorize/flw_1", Some(BuiltInRole::Analyst)).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.html.contains("<title>MCP authorization \u{2013} Margay</title>"), "{}", page.html);
+    let boxes = check_boxes(&page.html);
+    let held = BuiltInRole::Analyst.permissions();
+    let selectable = held.intersection(PermissionSet::grantable());
+    assert_eq!(boxes.len(), usize::try_from(selectable.len()).unwrap());
+    for permission in selectable.iter() {
+        let value = format!("value=\"{permission}\"");
+        let tag = boxes.iter().find(|tag| tag.contains(&value)).unwrap();
+        assert!(tag.contains("name=\"permission\"") && tag.contains(" checked"), "{tag}");
+    }
+    for permission in held.difference(PermissionSet::grantable()).iter() {
+        assert!(page.html.contains(permission.sentence()), "{permission}");
+    }
+    for text in ["Unverified name", "127.0.0.1:4321", "mcp_1", "ana@example.com", "Switch account", "Allow access"] {
+        assert!(page.html.contains(text), "{text}");
+    }
+    assert!(page.html.contains("Claude &lt;script&gt;") && !page.html.contains("Claude <script>"));
+}
+
+#[tokio::test]
+async fn the_consent_page_leaves_the_way_to_the_client_open() {
+    let pages = Pages::new();
+    let consent = pages.get("/oauth/authorize/flw_1", ADMIN).await;
+    let policy = consent.header("content-security-policy");
+    assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("form-action"), "{policy}");
+    let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
+    assert!(consent.html.contains(&format!("nonce=\"{nonce}\"")));
+    assert_eq!(consent.header("referrer-policy"), "no-referrer");
+    assert_eq!(consent.header("cache-control"), "no-store");
+    let connections = pages.get("/connections", ADMIN).await;
+    assert!(connections.header("content-security-policy").contains("form-action 'self'"));
+    assert_eq!(connections.header("x-frame-options"), "DENY");
+}
+
+#[tokio::test]
+async fn a_refused_flow_is_an_error_page() {
+    let page = Pages::new().get("/oauth/authorize/flw_over", ADMIN).await;
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+    assert!(page.html.contains("This request is over") && page.html.contains("Start again in your client."));
+}
+
+#[tokio::test]
+async fn no_page_has_a_style_attribute() {
+    let pages = Pages::new();
+    for (path, role) in [
+        ("/sign-in?error=invalid", None),
+        ("/setup/mgs_open?error=password", None),
+        ("/setup/mgs_used", None),
+        ("/oauth/authorize/flw_1", ADMIN),
+        ("/connections?disconnected=1", ADMIN),
+        ("/connections/grt_1", ADMIN),
+        ("/connections/grt_2", ADMIN),
+        (REMOTE_MCP, ADMIN),
+        (REMOTE_MCP, Some(BuiltInRole::AnalystReadOnly)),
+        ("/audit", ADMIN),
+        ("/audit", Some(BuiltInRole::Analyst)),
+    ] {
+        let page = pages.get(path, role).await;
+        assert!(page.html.starts_with("<!DOCTYPE html>"), "{path}: {}", page.html);
+        assert!(page.html.contains("<h1>"), "{path}");
+        assert!(!page.html.contains(" style="), "{path}");
+        assert!(!page.html.contains("<textarea"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn statuses_say_what_happened() {
+    let pages = Pages::new();
+    assert_eq!(pages.get("/connections/grt_2", ADMIN).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(pages.get("/audit", Some(BuiltInRole::Analyst)).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(pages.get("/setup/mgs_used", None).await.status, StatusCode::NOT_FOUND);
+    let missing = not_found(State(pages.state.clone())).await;
+    assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn people_without_a_session_sign_in_first() {
+    let pages = Pages::new();
+    let page = pages.get("/oauth/authorize/flw_1", None).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER);
+    assert_eq!(page.header("location"), "/sign-in?next=/oauth/authorize/flw_1");
+    let home = pages.get("/", None).await;
+    assert_eq!((home.status, home.header("location")), (StatusCode::SEE_OTHER, "/connections"));
+    let again = pages.get("/sign-in?next=/audit", ADMIN).await;
+    assert_eq!((again.status, again.header("location")), (StatusCode::SEE_OTHER, "/audit"));
+}
+
+#[tokio::test]
+async fn what_was_entered_survives_a_refused_save() {
+    let pages = Pages::new();
+    let body =
+        format!("csrf={CSRF}&revision=7&domain=chatgpt.com&domain=https%3A%2F%2Fbad.example&domain=&scheme=javascript");
+    let page = pages.post(REMOTE_MCP, &body, BuiltInRole::Admin).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for text in [
+        "value=\"chatgpt.com\"",
+        "value=\"https://bad.example\"",
+        "value=\"javascript\"",
+        "href=\"#domain-1\"",
+        "href=\"#scheme-0\"",
+        "Enter only the host, without https://.",
+        "name=\"revision\" value=\"7\"",
+    ] {
+        assert!(page.html.contains(text), "{text}\n{}", page.html);
+    }
+    assert_eq!(pages.fake.settings.lock().unwrap().revision, 7);
+}
+
+#[tokio::test]
+async fn a_stale_save_keeps_the_draft_and_offers_the_new_revision() {
+    let pages = Pages::new();
+    let page = pages.post(REMOTE_MCP, &format!("csrf={CSRF}&revision=6&domain=chatgpt.com"), BuiltInRole::Admin).await;
+    assert_eq!(page.status, StatusCode::CONFLICT);
+    assert!(page.html.contains("value=\"chatgpt.com\"") && page.html.contains("name=\"revision\" value=\"7\""));
+}
+
+#[tokio::test]
+async fn a_save_needs_the_token_and_the_permission() {
+    let pages = Pages::new();
+    let forged = pages.post(REMOTE_MCP, "csrf=other&revision=7&domain=evil.example", BuiltInRole::Admin).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN);
+    let body = format!("csrf={CSRF}&revision=7&domain=evil.example");
+    let reader = pages.post(REMOTE_MCP, &body, BuiltInRole::AnalystReadOnly).await;
+    assert_eq!(reader.status, StatusCode::FORBIDDEN);
+    assert!(reader.html.contains("Edit Settings &amp; SAML Preferences"), "{}", reader.html);
+    assert_eq!(pages.fake.settings.lock().unwrap().revision, 7);
+
+    let saved = pages.post(REMOTE_MCP, &format!("csrf={CSRF}&revision=7&domain=&scheme="), BuiltInRole::Admin).await;
+    assert_eq!(
+        (saved.status, saved.header("location")),
+        (StatusCode::SEE_OTHER, "/settings/ai-automation/remote-mcp?saved=1")
+    );
+    assert!(pages.fake.settings.lock().unwrap().allowlist.domains.is_empty());
+}
+
+#[tokio::test]
+async fn ending_a_connection_needs_the_token_and_is_audited() {
+    let pages = Pages::new();
+    let forged = pages.post("/connections/grt_1/revoke", "csrf=", BuiltInRole::Analyst).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN);
+    assert!(forged.html.contains("This form is too old"));
+    assert!(pages.fake.revoked.lock().unwrap().is_empty());
+
+    let body = format!("csrf={CSRF}");
+    let ended = pages.post("/connections/grt_1/revoke", &body, BuiltInRole::Analyst).await;
+    assert_eq!((ended.status, ended.header("location")), (StatusCode::SEE_OTHER, "/connections?disconnected=1"));
+    assert_eq!(*pages.fake.revoked.lock().unwrap(), [GrantId::new("grt_1")]);
+    assert_eq!(pages.fake.audited.lock().unwrap().len(), 1);
+    assert_eq!(
+        pages.post("/connections/grt_9/revoke", &body, BuiltInRole::Analyst).await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn error_and_continue_pages_of_other_crates_are_drawn() {
+    let pages = Pages::new();
+    let page = ErrorPage {
+        status: 400,
+        title: "Redirect URI is not allowed".to_owned(),
+        message: "It is not on the list.".to_owned(),
+        advice: "Ask an admin.".to_owned(),
+        detail: Some("https://evil.example/<b>".to_owned()),
+    };
+    let onward = ContinuePage {
+        target: "cursor://cb?code=1&state=2".to_owned(),
+        client_name: "Cursor".to_owned(),
+        allowed: true,
+    };
+    let other = Router::new()
+        .route("/oauth/authorize", get(move || async move { refuse(page) }))
+        .route("/oauth/done", get(move || async move { (Extension(onward), "go on") }));
+    // Drawing needs the executor that building the pages' router sets up.
+    let _pages = router(pages.state.clone());
+    let app = draw(other, pages.state.clone());
+
+    let refused = app.clone().oneshot(request_for("/oauth/authorize")).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert!(refused.headers().contains_key("x-frame-options"));
+    let html = String::from_utf8(refused.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    assert!(html.contains("<h1>Redirect URI is not allowed</h1>") && html.contains("evil.example/&lt;b&gt;"), "{html}");
+
+    let done = app.oneshot(request_for("/oauth/done")).await.unwrap();
+    assert_eq!(done.status(), StatusCode::OK);
+    let html = String::from_utf8(done.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    assert!(html.contains("http-equiv=\"refresh\"") && html.contains("You can close this window."), "{html}");
+    assert!(html.contains("href=\"cursor://cb?code=1&amp;state=2\""), "{html}");
+}

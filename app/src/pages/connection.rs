@@ -1,0 +1,134 @@
+//! One of the person's own connections: what it may do, where it went, and the button that ends it.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use margay_domain::{client::Client, clock::Timestamp, grant::Grant, id::GrantId, page::ErrorPage, rules::forms};
+
+use crate::{
+    address,
+    components::{
+        console_frame::{ConsoleFrame, Section},
+        moment::Moment,
+        risk_badge::RiskBadge,
+    },
+    http::PageRequest,
+    pages::{
+        connections::{Standing, refused},
+        load,
+    },
+};
+
+/// The page. Somebody else's connection is not told apart from none.
+#[component]
+pub fn ConnectionPage() -> impl IntoView {
+    let id = use_params_map().get_untracked().get("id").unwrap_or_default();
+    load(|request| connection(request, GrantId::new(id)))
+}
+
+async fn connection(request: PageRequest, id: GrantId) -> Result<AnyView, ErrorPage> {
+    let person = request.person()?;
+    let csrf = request.browser()?.csrf;
+    let (grant, client) = request.ui().connections.get(&person, &id).await.map_err(refused)?;
+    let standing = Standing::of(&grant, request.ui().clock.now());
+    let name = client.display_name().to_owned();
+    let facts = facts(&grant, &client, &standing);
+    let permissions = grant
+        .permissions
+        .iter()
+        .map(|permission| {
+            view! {
+                <li class="permission permission--fixed">
+                    <div class="permission__text">
+                        <p class="permission__line">
+                            <span class="permission__title">{permission.title()}</span>
+                            <RiskBadge risk=permission.risk()/>
+                        </p>
+                        <p class="permission__sentence">{permission.sentence()}</p>
+                    </div>
+                </li>
+            }
+        })
+        .collect_view();
+    let ending = standing.active.then(|| disconnect(&grant, name.clone(), csrf.clone()));
+    Ok(view! {
+        <ConsoleFrame title="Connection" section=Section::Connections person=person csrf=csrf>
+            <nav class="breadcrumb" aria-label="Breadcrumb">
+                <ol>
+                    <li>
+                        <a href="/connections">"Connections"</a>
+                    </li>
+                    <li aria-current="page">"Connection"</li>
+                </ol>
+            </nav>
+            <header class="page-head">
+                <h1>
+                    <bdi>{name}</bdi>
+                </h1>
+            </header>
+            {facts}
+            <section class="panel" aria-labelledby="permissions">
+                <h2 class="panel__title" id="permissions">"What it may do"</h2>
+                <p class="hint">"As long as your role holds these permissions too. Connect again to choose others."</p>
+                <ul class="permissions__list">{permissions}</ul>
+            </section>
+            {ending}
+        </ConsoleFrame>
+    }
+    .into_any())
+}
+
+fn fact(name: &'static str, value: AnyView) -> AnyView {
+    view! {
+        <div class="fact">
+            <dt class="fact__name">{name}</dt>
+            <dd class="fact__value">{value}</dd>
+        </div>
+    }
+    .into_any()
+}
+
+fn moment(at: Timestamp) -> AnyView {
+    view! { <Moment at=at/> }.into_any()
+}
+
+fn mono(text: String) -> AnyView {
+    view! { <span class="mono">{text}</span> }.into_any()
+}
+
+fn facts(grant: &Grant, client: &Client, standing: &Standing) -> AnyView {
+    let reason = standing.reason.map(|reason| view! { <span class="hint">{reason}</span> });
+    let status = view! { <div class="stack">{standing.badge()} {reason}</div> }.into_any();
+    let last_used = grant.last_used_at.map_or_else(|| "Never".into_any(), moment);
+    view! {
+        <dl class="facts facts--panel">
+            {fact("Status", status)}
+            {fact("Connected", moment(grant.activated_at.unwrap_or(grant.created_at)))}
+            {fact("Last used", last_used)}
+            {fact("Expires", moment(grant.expires_at))}
+            {fact("Access was sent to", mono(grant.redirect_uri.clone()))}
+            {fact("Client ID", mono(client.id.to_string()))}
+            {fact("Connection ID", mono(grant.id.to_string()))}
+        </dl>
+    }
+    .into_any()
+}
+
+/// Ends it, and says before what will happen.
+fn disconnect(grant: &Grant, name: String, csrf: String) -> AnyView {
+    let action = format!("/connections/{}/revoke", address::encode(grant.id.as_str()));
+    view! {
+        <section class="panel panel--danger" aria-labelledby="disconnect">
+            <h2 class="panel__title" id="disconnect">"Disconnect"</h2>
+            <p>
+                <bdi class="client-name">{name}</bdi>
+                " loses access at once: its next request fails, and it cannot get new tokens. \
+                 What it did stays in the audit log. To use it again, connect it again."
+            </p>
+            <form method="post" action=action>
+                <input type="hidden" name=forms::CSRF_FIELD value=csrf/>
+                <button class="button button--danger" type="submit">"Disconnect"</button>
+            </form>
+        </section>
+    }
+    .into_any()
+}

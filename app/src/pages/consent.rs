@@ -1,0 +1,170 @@
+//! The consent page, *MCP authorization*: which of their own permissions a person gives to a client.
+//!
+//! Row OP4: the client's name with the mark that nobody vouches for it, its id, where the code goes, every permission,
+//! the account, and the way to another account. Names come from clients: they stand in `bdi`, never alone.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use margay_domain::{
+    id::FlowId,
+    page::ErrorPage,
+    ports::{ConsentError, ConsentView},
+    principal::SignedIn,
+    rules::forms,
+};
+
+use crate::{
+    components::{
+        flow_frame::FlowFrame,
+        icon::{Glyph, Icon},
+    },
+    http::PageRequest,
+    islands::permission_picker::PermissionPicker,
+    pages::{error, load},
+};
+
+/// The page.
+#[component]
+pub fn ConsentPage() -> impl IntoView {
+    let flow = use_params_map().get_untracked().get("flow").unwrap_or_default();
+    load(|request| consent(request, FlowId::new(flow)))
+}
+
+async fn consent(request: PageRequest, flow: FlowId) -> Result<AnyView, ErrorPage> {
+    let browser = request.browser()?;
+    let person = request.person()?;
+    let view =
+        request.ui().consent.view(&flow, &browser, &person, &request.origin()).await.map_err(
+            |refusal| match refusal {
+                ConsentError::Refused(page) => page,
+                ConsentError::Store(error) => error::store(&error),
+            },
+        )?;
+    let ConsentView { flow_id, selectable, console_only, requested, lifetime_days, .. } = view.clone();
+    let csrf = browser.csrf.clone();
+    let next = format!("/oauth/authorize/{flow_id}");
+    Ok(view! {
+        <FlowFrame title="MCP authorization".to_owned() islands=true>
+            <h1>"MCP authorization"</h1>
+            {asking(&view)}
+            <dl class="facts">
+                {destination(&view)}
+                {client_id(&view)}
+                {account(&person, browser.csrf, next)}
+            </dl>
+            <form class="consent" method="post" action="/oauth/authorize/decision">
+                <input type="hidden" name=forms::FLOW_FIELD value=flow_id.to_string()/>
+                <input type="hidden" name=forms::CSRF_FIELD value=csrf/>
+                <h2 class="consent__title">"What it may do with your permissions"</h2>
+                <p class="hint">"Everything here is part of your own role. Take away what the client does not need."</p>
+                <PermissionPicker
+                    selectable=selectable
+                    requested=requested
+                    console_only=console_only
+                    lifetime_days=lifetime_days
+                />
+            </form>
+        </FlowFrame>
+    }
+    .into_any())
+}
+
+/// Who asks.
+fn asking(view: &ConsentView) -> AnyView {
+    let name = view.client_name.clone();
+    let mark = view.unverified.then(|| {
+        view! {
+            <details class="unverified">
+                <summary class="unverified__mark">
+                    <Icon glyph=Glyph::Warning/>
+                    "Unverified name"
+                </summary>
+                <p class="hint">
+                    "Clients choose their names themselves, so anybody can use this one. "
+                    "Go on only if you have just started connecting this client, and look at where access is sent."
+                </p>
+            </details>
+        }
+    });
+    view! {
+        <div class="asking">
+            <p class="lead">
+                <bdi class="client-name">{name}</bdi>
+                " asks to work with Margay in your name."
+            </p>
+            {mark}
+        </div>
+    }
+    .into_any()
+}
+
+/// Where the code goes: the host or scheme, whole (rows OP4, OI6).
+fn destination(view: &ConsentView) -> AnyView {
+    let host = view.redirect_host.clone();
+    let uri = view.redirect_uri.clone();
+    let is_app = !view.loopback && host.ends_with("://");
+    let (glyph, kind) = if view.loopback {
+        (Glyph::Computer, "A program on this computer. Go on only if you started it yourself.")
+    } else if is_app {
+        (Glyph::App, "An app on this computer that opens these addresses.")
+    } else {
+        (Glyph::Globe, "A web site.")
+    };
+    view! {
+        <div class="fact">
+            <dt class="fact__name">"Access is sent to"</dt>
+            <dd class="fact__value">
+                <p class="destination">
+                    <Icon glyph=glyph/>
+                    <span class="destination__host">{host}</span>
+                </p>
+                <p class="hint">{kind}</p>
+                <details class="more">
+                    <summary>"Whole address"</summary>
+                    <p class="detail">{uri}</p>
+                </details>
+            </dd>
+        </div>
+    }
+    .into_any()
+}
+
+fn client_id(view: &ConsentView) -> AnyView {
+    let id = view.client_id.to_string();
+    view! {
+        <div class="fact">
+            <dt class="fact__name">"Client ID"</dt>
+            <dd class="fact__value">
+                <span class="mono">{id}</span>
+            </dd>
+        </div>
+    }
+    .into_any()
+}
+
+/// In whose name, and how to make it somebody else's.
+fn account(person: &SignedIn, csrf: String, next: String) -> AnyView {
+    let name = person.user.display_name();
+    let email = person.user.email.clone();
+    let role = person.role.name.clone();
+    view! {
+        <div class="fact">
+            <dt class="fact__name">"Signed in as"</dt>
+            <dd class="fact__value">
+                <p class="account">
+                    <Icon glyph=Glyph::Person/>
+                    <span class="account__name">{name}</span>
+                    <span class="account__email">{email}</span>
+                    <span class="tag">"Role: " {role}</span>
+                </p>
+                <form class="switch" method="post" action="/sign-out">
+                    <input type="hidden" name=forms::CSRF_FIELD value=csrf/>
+                    <input type="hidden" name=forms::NEXT_FIELD value=next/>
+                    <span>"Not you?"</span>
+                    <button class="link" type="submit">"Switch account"</button>
+                </form>
+            </dd>
+        </div>
+    }
+    .into_any()
+}

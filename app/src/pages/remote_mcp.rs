@@ -1,0 +1,325 @@
+//! *Settings > AI & Automation > Remote MCP*: where authorization codes may be sent.
+
+use leptos::prelude::*;
+use margay_domain::{
+    page::ErrorPage,
+    remote_mcp::RemoteMcpError,
+    rules::{AllowlistError, AllowlistField, Permission, forms},
+    settings::RemoteMcpSettings,
+};
+use serde::Deserialize;
+
+use crate::{
+    components::{
+        banner::{Banner, Tone},
+        console_frame::{ConsoleFrame, Section},
+        moment::Moment,
+    },
+    http::PageRequest,
+    islands::{
+        allowlist_editor::{AllowlistEditor, Entry},
+        copy_button::CopyButton,
+    },
+    pages::{error, load},
+};
+
+/// Where the page is.
+pub(crate) const PATH: &str = "/settings/ai-automation/remote-mcp";
+/// Empty rows below each list, for people without JavaScript.
+const SPARE_ROWS: usize = 3;
+
+/// What was entered when a save was refused; in the extensions of the request for the page.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// The posted domain patterns, in order.
+    pub(crate) domains: Vec<String>,
+    /// The posted schemes, in order.
+    pub(crate) schemes: Vec<String>,
+    /// The revision they were edited from.
+    pub(crate) revision: i64,
+    /// Why it was refused.
+    pub(crate) problem: Problem,
+}
+
+/// Why a save was refused.
+#[derive(Clone, Debug)]
+pub(crate) enum Problem {
+    /// Entries that cannot be saved.
+    Invalid(Vec<AllowlistError>),
+    /// Somebody else saved in between.
+    Stale,
+}
+
+#[derive(Default, Deserialize)]
+struct RemoteMcpQuery {
+    #[serde(default)]
+    saved: String,
+}
+
+/// The page.
+#[component]
+pub fn RemoteMcpPage() -> impl IntoView {
+    load(remote_mcp)
+}
+
+async fn remote_mcp(request: PageRequest) -> Result<AnyView, ErrorPage> {
+    let person = request.person()?;
+    let csrf = request.browser()?.csrf;
+    let settings = request.ui().remote_mcp.view(&person).await.map_err(|error| match error {
+        RemoteMcpError::Forbidden(permission) => error::forbidden(permission),
+        RemoteMcpError::Store(error) => error::store(&error),
+        RemoteMcpError::Invalid(_) | RemoteMcpError::Stale => error::unavailable(),
+    })?;
+    let editable = person.may(Permission::GeneralSettingsModify);
+    let draft = request.extension::<Draft>();
+    let RemoteMcpQuery { saved } = request.query();
+    let message = match &draft {
+        Some(draft) => Some(refusal(draft, &settings)),
+        None => (saved == "1").then(|| {
+            view! {
+                <Banner tone=Tone::Success>
+                    <p>"Saved. The next authorization follows these lists."</p>
+                </Banner>
+            }
+            .into_any()
+        }),
+    };
+    let rows = Rows::of(draft.as_ref(), &settings, editable);
+    let last_saved = last_saved(&settings);
+    let endpoint = request.ui().endpoint.clone();
+    let form = form(rows, editable, csrf.clone());
+    Ok(view! {
+        <ConsoleFrame title="Remote MCP" section=Section::RemoteMcp person=person csrf=csrf>
+            <nav class="breadcrumb" aria-label="Breadcrumb">
+                <ol>
+                    <li>"Settings"</li>
+                    <li>"AI & Automation"</li>
+                    <li aria-current="page">"Remote MCP"</li>
+                </ol>
+            </nav>
+            <header class="page-head">
+                <h1>"Remote MCP"</h1>
+                <p class="lead">
+                    "MCP clients connect to this server with one URL. Each person signs in and chooses which of their own permissions a client gets."
+                </p>
+            </header>
+            {message}
+            {server_url(endpoint)}
+            <section class="panel" aria-labelledby="allowlist">
+                <h2 class="panel__title" id="allowlist">"Redirect allowlist"</h2>
+                <p>
+                    "After a person allows access, an authorization code is sent to the client\u{2019}s address. Codes go only to the addresses allowed here."
+                </p>
+                <p class="always">
+                    <strong>"Always allowed: "</strong>
+                    <code>"localhost"</code> ", " <code>"127.0.0.1"</code> " and " <code>"[::1]"</code>
+                    ", with http or https, on any port. These codes stay on the person\u{2019}s own computer."
+                </p>
+                {form}
+                {last_saved}
+            </section>
+        </ConsoleFrame>
+    }
+    .into_any())
+}
+
+fn server_url(endpoint: String) -> AnyView {
+    let shown = endpoint.clone();
+    view! {
+        <section class="panel" aria-labelledby="endpoint">
+            <h2 class="panel__title" id="endpoint">"Server URL"</h2>
+            <p class="endpoint">
+                <code class="endpoint__url">{shown}</code>
+                <CopyButton text=endpoint what="the server\u{2019}s URL".to_owned()/>
+            </p>
+            <p class="hint">
+                "How to add it to a client is described on the page " <a href="/connections">"Connections"</a> "."
+            </p>
+        </section>
+    }
+    .into_any()
+}
+
+/// What stands in the form.
+struct Rows {
+    domains: Vec<Entry>,
+    schemes: Vec<Entry>,
+    revision: i64,
+}
+
+impl Rows {
+    /// What was entered comes first, so that nothing is lost; else what is saved.
+    fn of(draft: Option<&Draft>, settings: &RemoteMcpSettings, editable: bool) -> Self {
+        let Some(draft) = draft else {
+            let texts = |texts: Vec<String>| entries(&texts, AllowlistField::Domains, &[], editable);
+            return Self {
+                domains: texts(settings.allowlist.domains.iter().map(ToString::to_string).collect()),
+                schemes: texts(settings.allowlist.schemes.iter().map(ToString::to_string).collect()),
+                revision: settings.revision,
+            };
+        };
+        let errors: &[AllowlistError] = match &draft.problem {
+            Problem::Invalid(errors) => errors,
+            Problem::Stale => &[],
+        };
+        let revision = match draft.problem {
+            Problem::Invalid(_) => draft.revision,
+            // The person was told; the next save goes over what is there now.
+            Problem::Stale => settings.revision,
+        };
+        Self {
+            domains: entries(&draft.domains, AllowlistField::Domains, errors, editable),
+            schemes: entries(&draft.schemes, AllowlistField::Schemes, errors, editable),
+            revision,
+        }
+    }
+}
+
+/// Rows for `texts`, each with its error. Positions stay as posted, so that errors and links find their rows.
+fn entries(texts: &[String], field: AllowlistField, errors: &[AllowlistError], editable: bool) -> Vec<Entry> {
+    let used = texts.iter().rposition(|text| !text.trim().is_empty()).map_or(0, |last| last + 1);
+    let mut entries: Vec<Entry> = (0_u32..)
+        .zip(texts.iter().take(used))
+        .map(|(index, text)| {
+            let error = errors.iter().find(|error| error.field == field && error.index == index);
+            Entry { value: text.clone(), error: error.map(|error| error.message.clone()) }
+        })
+        .collect();
+    if editable {
+        entries.extend(std::iter::repeat_n(Entry::default(), SPARE_ROWS));
+    }
+    entries
+}
+
+fn form(rows: Rows, editable: bool, csrf: String) -> AnyView {
+    let Rows { domains, schemes, revision } = rows;
+    let tail = if editable {
+        view! {
+            <div class="actions">
+                <button class="button button--primary" type="submit">"Save"</button>
+            </div>
+        }
+        .into_any()
+    } else {
+        let missing = Permission::GeneralSettingsModify.title();
+        view! {
+            <Banner tone=Tone::Info>
+                <p>"You can read these lists. To change them, your role needs the permission " <strong>{missing}</strong> "."</p>
+            </Banner>
+        }
+        .into_any()
+    };
+    view! {
+        <form class="form" method="post" action=PATH>
+            <input type="hidden" name=forms::CSRF_FIELD value=csrf/>
+            <input type="hidden" name=forms::REVISION_FIELD value=revision.to_string()/>
+            <AllowlistEditor domains=domains schemes=schemes editable=editable/>
+            {tail}
+        </form>
+    }
+    .into_any()
+}
+
+/// Why nothing was saved, with a link to each entry.
+fn refusal(draft: &Draft, settings: &RemoteMcpSettings) -> AnyView {
+    match &draft.problem {
+        Problem::Invalid(errors) => invalid(errors),
+        Problem::Stale => stale(settings),
+    }
+}
+
+fn invalid(errors: &[AllowlistError]) -> AnyView {
+    let items = errors
+        .iter()
+        .map(|error| {
+            let name = match error.field {
+                AllowlistField::Domains => forms::DOMAIN_FIELD,
+                AllowlistField::Schemes => forms::SCHEME_FIELD,
+            };
+            let address = format!("#{name}-{}", error.index);
+            let value = error.value.clone();
+            let message = error.message.clone();
+            view! {
+                <li>
+                    <a href=address>{value}</a>
+                    ": "
+                    {message}
+                </li>
+            }
+        })
+        .collect_view();
+    let title = if errors.len() == 1 {
+        "Nothing was saved: one entry needs a change.".to_owned()
+    } else {
+        format!("Nothing was saved: {} entries need a change.", errors.len())
+    };
+    view! {
+        <Banner tone=Tone::Error>
+            <p>{title}</p>
+            <ul>{items}</ul>
+        </Banner>
+    }
+    .into_any()
+}
+
+fn stale(settings: &RemoteMcpSettings) -> AnyView {
+    let by = settings.updated_by.clone().unwrap_or_else(|| "Somebody else".to_owned());
+    let now: Vec<String> = settings
+        .allowlist
+        .domains
+        .iter()
+        .map(ToString::to_string)
+        .chain(settings.allowlist.schemes.iter().map(|scheme| format!("{scheme}://")))
+        .collect();
+    let saved = if now.is_empty() { "Nothing".to_owned() } else { now.join(", ") };
+    view! {
+        <Banner tone=Tone::Error>
+            <p>
+                <bdi>{by}</bdi>
+                " saved these lists while you were editing, so yours were not saved. Below is what you entered."
+            </p>
+            <p>"Saved now: " <span class="mono">{saved}</span> "."</p>
+            <p>
+                "Save again to replace that with yours, or " <a href=PATH>"start from what is saved now"</a> "."
+            </p>
+        </Banner>
+    }
+    .into_any()
+}
+
+fn last_saved(settings: &RemoteMcpSettings) -> AnyView {
+    let (Some(at), Some(by)) = (settings.updated_at, settings.updated_by.clone()) else {
+        return view! { <p class="hint">"These lists have never been changed."</p> }.into_any();
+    };
+    view! { <p class="hint">"Last saved " <Moment at=at/> " by " <bdi>{by}</bdi> "."</p> }.into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn errors_stay_at_their_rows() {
+        let errors = [AllowlistError {
+            field: AllowlistField::Domains,
+            index: 2,
+            value: "bad/".to_owned(),
+            message: "No path.".to_owned(),
+        }];
+        let rows = entries(&texts(&["claude.ai", "", "bad/", "", ""]), AllowlistField::Domains, &errors, true);
+        assert_eq!(rows.len(), 3 + SPARE_ROWS);
+        assert_eq!(rows[2], Entry { value: "bad/".to_owned(), error: Some("No path.".to_owned()) });
+        assert_eq!(rows[0].error, None);
+        let others = entries(&texts(&["a", "b", "c"]), AllowlistField::Schemes, &errors, true);
+        assert!(others.iter().all(|row| row.error.is_none()));
+    }
+
+    #[test]
+    fn readers_get_no_spare_rows() {
+        assert_eq!(entries(&texts(&["claude.ai"]), AllowlistField::Domains, &[], false).len(), 1);
+    }
+}

@@ -1,0 +1,139 @@
+import { expect, test } from "@playwright/test";
+
+import { fillSignIn, people, signIn, watch } from "../support/console.js";
+import { McpProgram } from "../support/mcp-client.js";
+
+test("a client connects, works within what was granted, and is disconnected", async ({ page, browser, baseURL }, info) => {
+  const name = `Story client ${info.project.name}`;
+  const watched = watch(page);
+  const program = await McpProgram.start(baseURL!, name);
+  try {
+    // The client discovers, registers itself and sends the person to the browser.
+    await page.goto(await program.begin());
+    await fillSignIn(page, people.analyst);
+
+    // Everything of the role that a tool uses is selected; the person takes one away.
+    await expect(page.getByRole("heading", { level: 1, name: "MCP authorization" })).toBeVisible();
+    await expect(page.locator("bdi.client-name").first()).toHaveText(name);
+    await expect(page.getByText("analyst@example.com").first()).toBeVisible();
+    const boxes = page.getByRole("checkbox");
+    expect(await boxes.count()).toBeGreaterThan(4);
+    for (const box of await boxes.all()) await expect(box).toBeChecked();
+    await page.getByRole("checkbox", { name: "Read User Info" }).uncheck();
+    await page.getByRole("button", { name: "Allow access" }).click();
+    await expect(page.getByRole("heading", { name: "Back in the program" })).toBeVisible();
+
+    // Back in the client: exactly the tools of what was granted.
+    const client = await program.finish();
+    const tools = (await client.listTools()).tools.map((tool) => tool.name);
+    expect(tools).toEqual(expect.arrayContaining(["get_permissions", "list_alerts", "query_data_lake", "lookup_enrichment"]));
+    expect(tools).not.toEqual(expect.arrayContaining(["list_users"]));
+    expect(tools).toEqual([...tools].sort());
+
+    const alerts = await client.callTool({ name: "list_alerts", arguments: { severities: ["CRITICAL", "HIGH"] } });
+    expect(alerts.isError).toBeFalsy();
+    const listed = (alerts.structuredContent as { alerts: { id: string; title: string }[] }).alerts;
+    expect(listed.length).toBeGreaterThan(0);
+    const events = await client.callTool({ name: "get_alert_events", arguments: { alert_id: listed[0].id } });
+    expect((events.structuredContent as { events: unknown[] }).events.length).toBeGreaterThan(0);
+    const rows = await client.callTool({
+      name: "query_data_lake",
+      arguments: {
+        sql: "SELECT eventSource, count(*) AS n FROM panther_logs.public.aws_cloudtrail WHERE p_occurs_since('7 d') GROUP BY eventSource ORDER BY n DESC",
+      },
+    });
+    expect(rows.isError).toBeFalsy();
+    expect((rows.structuredContent as { results: { n: number }[] }).results[0].n).toBeGreaterThan(10);
+    const denied = await client.callTool({ name: "list_users", arguments: {} });
+    expect(denied.isError).toBe(true);
+    expect(JSON.stringify(denied.content)).toContain("Read User Info");
+
+    // Each call stands in the audit log under the person's name.
+    const admin = await (await browser.newContext({ baseURL })).newPage();
+    await signIn(admin, people.admin);
+    await admin.goto("/audit?action=AI_TOOL_INVOKE&actor=analyst%40example.com");
+    await expect(admin.getByRole("heading", { level: 1, name: "Audit" })).toBeVisible();
+    for (const tool of ["list_alerts", "get_alert_events", "query_data_lake", "list_users"]) {
+      await expect(admin.getByText(tool, { exact: true }).first()).toBeAttached();
+    }
+    await admin.context().close();
+
+    // The person ends the connection; the next request of the client is refused.
+    await page.goto("/connections");
+    await page.getByRole("link", { name: `Disconnect ${name}` }).first().click();
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await expect(page.getByText("Disconnected.")).toBeVisible();
+    await expect(client.callTool({ name: "get_permissions", arguments: {} })).rejects.toThrow();
+    expect(watched.problems).toEqual([]);
+  } finally {
+    await program.stop();
+  }
+});
+
+test("a person denies, and the client hears it", async ({ page, baseURL }) => {
+  const program = await McpProgram.start(baseURL!, "Denied client");
+  try {
+    await page.goto(await program.begin());
+    await fillSignIn(page, people.viewer);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    const url = await program.callback;
+    expect(url.searchParams.get("error")).toBe("access_denied");
+    expect(url.searchParams.get("state")).toBe("state-of-the-test");
+    expect(url.searchParams.has("iss")).toBe(true);
+  } finally {
+    await program.stop();
+  }
+});
+
+test("an admin allows a domain, and the page says what it means", async ({ page }, info) => {
+  const watched = watch(page);
+  await signIn(page, people.admin);
+  await page.getByRole("link", { name: "Remote MCP" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Remote MCP" })).toBeVisible();
+  const domains = page.locator('input[name="domain"]');
+  // Without JavaScript there are empty rows; with it one is added.
+  const isEmpty = async () => {
+    for (const row of await domains.all()) if ((await row.inputValue()) === "") return row;
+    return null;
+  };
+  let row = await isEmpty();
+  if (!row) {
+    await page.getByRole("button", { name: "Add domain" }).click();
+    row = domains.last();
+  }
+  const domain = info.project.name.startsWith("with J") ? "*cursor.com" : "claude.ai";
+  await row.fill(domain);
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("Saved. The next authorization follows these lists.")).toBeVisible();
+  const values = await Promise.all((await domains.all()).map((input) => input.inputValue()));
+  expect(values).toContain(domain);
+  expect(watched.problems).toEqual([]);
+});
+
+test("an address that is not allowed is a page, not a redirect", async ({ page, request, baseURL }) => {
+  const registered = await request.post("/oauth/register", {
+    data: { client_name: "Elsewhere", redirect_uris: ["https://elsewhere.example/callback"] },
+  });
+  const { client_id } = (await registered.json()) as { client_id: string };
+  await signIn(page, people.viewer);
+  const response = await page.goto(
+    `/oauth/authorize?response_type=code&client_id=${client_id}&redirect_uri=https%3A%2F%2Felsewhere.example%2Fcallback` +
+      `&code_challenge=${"A".repeat(43)}&code_challenge_method=S256&state=s`,
+  );
+  expect(response?.status()).toBe(400);
+  expect(new URL(page.url()).origin).toBe(baseURL);
+  await expect(page.getByRole("heading", { level: 1, name: "Redirect URI is not allowed" })).toBeVisible();
+  await expect(page.getByText("elsewhere.example").first()).toBeVisible();
+});
+
+test("pages stand with the keyboard alone", async ({ page }) => {
+  await page.goto("/sign-in");
+  await page.getByLabel("E-mail").focus();
+  await page.keyboard.type(people.viewer);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(process.env.MARGAY_DEMO_PASSWORD ?? "");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "Connections" })).toBeVisible();
+  await page.keyboard.press("Tab");
+  await expect(page.locator(":focus")).toHaveText(/skip/i);
+});

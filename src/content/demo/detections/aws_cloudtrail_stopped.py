@@ -1,0 +1,19 @@
+def rule(event):
+    return (
+        event.get("eventSource") == "cloudtrail.amazonaws.com"
+        and event.get("eventName") in {"StopLogging", "DeleteTrail"}
+        and not event.get("errorCode")
+    )
+
+
+def title(event):
+    trail = event.deep_get("requestParameters", "name", default="unknown")
+    return f"AWS: the audit trail {trail} was switched off"
+
+
+def alert_context(event):
+    return {
+        "actor": event.deep_get("userIdentity", "arn", default="unknown"),
+        "remote_ip": event.get("sourceIPAddress", "unknown"),
+        "trail": event.deep_get("requestParameters", "name", default="unknown"),
+    }

@@ -1,0 +1,6 @@
+SETTINGS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+
+
+def policy(resource):
+    block = resource.get("PublicAccessBlock") or {}
+    return all(block.get(setting) for setting in SETTINGS)

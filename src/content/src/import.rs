@@ -1,0 +1,292 @@
+//! Reading detections and lookup tables in the YAML layout of the field.
+//!
+//! Required keys are those of the layout; keys that Margay does not know are ignored. One file that cannot be
+//! used never stops the rest: it becomes a [`Problem`] that names the key and what is expected.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use margay_domain::{
+    clock::Timestamp,
+    detection::Detection,
+    enrichment::{Enrichment, EnrichmentRow},
+};
+
+mod analysis_type;
+mod beside;
+mod common;
+mod correlation_rule;
+mod derived_rule;
+mod disk;
+mod document;
+mod keys;
+mod lookup_table;
+mod policy;
+mod rows;
+mod rule;
+
+pub use analysis_type::AnalysisType;
+
+use beside::Beside;
+use document::Document;
+use keys::{KeyResult, Keys};
+
+/// What an import found.
+#[derive(Clone, Debug, Default)]
+pub struct Imported {
+    /// The detections, in the order of their files.
+    pub detections: Vec<Detection>,
+    /// The lookup tables with their rows.
+    pub enrichments: Vec<(Enrichment, Vec<EnrichmentRow>)>,
+    /// Documents of kinds that Margay does not hold, and lookup tables whose rows are kept elsewhere.
+    pub skipped: Vec<(PathBuf, AnalysisType)>,
+    /// Documents and files that could not be used, by path.
+    pub problems: Vec<Problem>,
+    /// Rules and policies among `detections` whose Python file is not there; their body is empty.
+    pub without_source: usize,
+}
+
+/// Something that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, relative to the imported folder.
+    pub path: PathBuf,
+    /// The document in the file, from 1; 0 if the file could not be read at all.
+    pub document: usize,
+    /// What is wrong: the key, and what is expected.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if self.document > 1 {
+            write!(f, ", document {}", self.document)?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// Why there was no import at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The folder is not there, or cannot be read.
+    #[error("the folder {} cannot be read: {reason}", .path.display())]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// It is a file.
+    #[error("{} is not a folder; name the folder that holds the .yml files", .path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+}
+
+/// Reads every `*.yml` and `*.yaml` below `dir`, in the order of their paths.
+///
+/// Left out: names that begin with a dot, links out of `dir`, and files over 2 MB (a problem each).
+pub fn read_dir(dir: &Path, now: Timestamp) -> Result<Imported, ImportError> {
+    let unreadable = |reason| ImportError::Unreadable { path: dir.to_path_buf(), reason };
+    let root = dir.canonicalize().map_err(unreadable)?;
+    if !root.is_dir() {
+        return Err(ImportError::NotAFolder { path: dir.to_path_buf() });
+    }
+    let walk = disk::walk(&root).map_err(unreadable)?;
+    let mut reader = Reader::new(now);
+    for (path, message) in walk.problems {
+        reader.problem(&path, 0, message);
+    }
+    for path in walk.files {
+        let folder = root.join(&path).parent().map_or_else(|| root.clone(), Path::to_path_buf);
+        match disk::text(&root, &path) {
+            Ok(text) => reader.file(&path, &text, &disk::OnDisk { root: &root, folder }),
+            Err(message) => reader.problem(&path, 0, message),
+        }
+    }
+    Ok(reader.finish())
+}
+
+/// Reads files at hand: path with `/` and text, among them those that `Filename` names.
+pub fn read_files(files: &[(&str, &str)], now: Timestamp) -> Imported {
+    let mut reader = Reader::new(now);
+    for (path, text) in files {
+        if !disk::is_yaml(Path::new(path)) {
+            continue;
+        }
+        let folder = path.rfind('/').and_then(|end| path.get(..=end)).unwrap_or_default();
+        reader.file(Path::new(path), text, &beside::Embedded { files, folder });
+    }
+    reader.finish()
+}
+
+/// A detection as read from one document.
+#[derive(Debug)]
+struct Read {
+    detection: Detection,
+    without_source: bool,
+    /// The rules whose matches it reads, for correlation rules.
+    rules: Vec<String>,
+}
+
+impl Read {
+    const fn complete(detection: Detection) -> Self {
+        Self { detection, without_source: false, rules: Vec::new() }
+    }
+}
+
+/// Collects what the files hold.
+struct Reader {
+    now: Timestamp,
+    imported: Imported,
+    /// Where each detection id and each table name (in lower case) was read.
+    detection_paths: BTreeMap<String, PathBuf>,
+    table_paths: BTreeMap<String, PathBuf>,
+    derived: Vec<derived_rule::Waiting>,
+    /// Place among the detections, and the ids of the rules it reads.
+    correlations: Vec<(usize, Vec<String>)>,
+}
+
+impl Reader {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            imported: Imported::default(),
+            detection_paths: BTreeMap::new(),
+            table_paths: BTreeMap::new(),
+            derived: Vec::new(),
+            correlations: Vec::new(),
+        }
+    }
+
+    fn problem(&mut self, path: &Path, document: usize, message: String) {
+        self.imported.problems.push(Problem { path: path.to_path_buf(), document, message });
+    }
+
+    fn file(&mut self, path: &Path, text: &str, beside: &dyn Beside) {
+        let found = document::documents(text);
+        for (number, message) in found.unreadable {
+            self.problem(path, number, message);
+        }
+        for document in found.read {
+            let number = document.number;
+            if let Err(message) = self.document(path, document, beside) {
+                self.problem(path, number, message);
+            }
+        }
+    }
+
+    fn document(&mut self, path: &Path, document: Document, beside: &dyn Beside) -> KeyResult<()> {
+        let keys = Keys::new(&document.keys);
+        let kinds = || AnalysisType::ALL.map(AnalysisType::as_str).join(", ");
+        let Some(word) = keys.text("AnalysisType")? else {
+            return Err(keys.missing("AnalysisType", &format!("one of {}", kinds())));
+        };
+        let Some(analysis_type) = AnalysisType::parse(&word) else {
+            return Err(format!("`AnalysisType`: expected one of {}; found {word:?}", kinds()));
+        };
+        match analysis_type {
+            AnalysisType::Rule if keys.has("BaseDetection") => {
+                self.derived.push(derived_rule::Waiting { path: path.to_path_buf(), document });
+                Ok(())
+            }
+            AnalysisType::Rule | AnalysisType::ScheduledRule => {
+                self.add(path, rule::read(&document, analysis_type, beside, self.now)?)
+            }
+            AnalysisType::CorrelationRule => self.add(path, correlation_rule::read(&document, self.now)?),
+            AnalysisType::Policy => self.add(path, policy::read(&document, beside, self.now)?),
+            AnalysisType::LookupTable => {
+                if let Some((enrichment, rows)) = lookup_table::read(&document, beside, self.now)? {
+                    self.add_table(path, enrichment, rows)
+                } else {
+                    self.imported.skipped.push((path.to_path_buf(), analysis_type));
+                    Ok(())
+                }
+            }
+            AnalysisType::DataModel
+            | AnalysisType::Global
+            | AnalysisType::SavedQuery
+            | AnalysisType::ScheduledQuery
+            | AnalysisType::Pack
+            | AnalysisType::ScheduledPrompt => {
+                self.imported.skipped.push((path.to_path_buf(), analysis_type));
+                Ok(())
+            }
+        }
+    }
+
+    fn add(&mut self, path: &Path, read: Read) -> KeyResult<()> {
+        let id = &read.detection.id;
+        if let Some(first) = self.detection_paths.get(id) {
+            return Err(format!("the id {id:?} is used in {} already; every detection needs its own", first.display()));
+        }
+        self.detection_paths.insert(id.clone(), path.to_path_buf());
+        if !read.rules.is_empty() {
+            self.correlations.push((self.imported.detections.len(), read.rules));
+        }
+        self.imported.without_source += usize::from(read.without_source);
+        self.imported.detections.push(read.detection);
+        Ok(())
+    }
+
+    fn add_table(&mut self, path: &Path, enrichment: Enrichment, rows: Vec<EnrichmentRow>) -> KeyResult<()> {
+        let name = enrichment.name.to_lowercase();
+        if let Some(first) = self.table_paths.get(&name) {
+            return Err(format!(
+                "the table {name:?} is in {} already; every table needs its own name",
+                first.display()
+            ));
+        }
+        self.table_paths.insert(name, path.to_path_buf());
+        self.imported.enrichments.push((enrichment, rows));
+        Ok(())
+    }
+
+    fn finish(mut self) -> Imported {
+        // Only rules that stand for themselves can be a base, so the order of the files does not matter.
+        let bases = self.imported.detections.len();
+        for waiting in std::mem::take(&mut self.derived) {
+            let candidates = self.imported.detections.get(..bases).unwrap_or_default();
+            let added = derived_rule::resolve(&waiting.document, candidates, self.now).and_then(|detection| {
+                let without_source = detection.body.is_empty();
+                self.add(&waiting.path, Read { detection, without_source, rules: Vec::new() })
+            });
+            if let Err(message) = added {
+                self.problem(&waiting.path, waiting.document.number, message);
+            }
+        }
+        for (place, rules) in std::mem::take(&mut self.correlations) {
+            let log_types = self.log_types_of(&rules);
+            if let Some(detection) = self.imported.detections.get_mut(place) {
+                detection.log_types = log_types;
+            }
+        }
+        self.imported.problems.sort_by(|left, right| (&left.path, left.document).cmp(&(&right.path, right.document)));
+        self.imported
+    }
+
+    /// The log types of the given rules, as far as they were imported too, in order and each once.
+    fn log_types_of(&self, rules: &[String]) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for rule in rules {
+            let Some(detection) = self.imported.detections.iter().find(|detection| detection.id == *rule) else {
+                continue;
+            };
+            for log_type in &detection.log_types {
+                if !found.contains(log_type) {
+                    found.push(log_type.clone());
+                }
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,334 @@
+//! The importer as a whole.
+
+use std::fs;
+
+use margay_domain::{alert::Severity, detection::DetectionKind, enrichment::MatchKind};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+const RULE: &str = "
+AnalysisType: rule
+RuleID: Custom.Rule
+DisplayName: A rule
+Enabled: true
+Severity: high
+Filename: custom_rule.py
+LogTypes: [AWS.CloudTrail]
+DedupPeriodMinutes: 30
+Threshold: 5
+Reports:
+  CIS: [3.10]
+SomethingNew: ignored
+Tests:
+  - Name: it matches
+    ExpectedResult: true
+    Log: {eventName: ConsoleLogin}
+";
+
+fn one_problem(text: &str) -> String {
+    let imported = read_files(&[("a/x.yml", text), ("a/custom_rule.py", "def rule(event):\n    return True\n")], NOW);
+    assert!(imported.detections.is_empty() && imported.enrichments.is_empty(), "{imported:?}");
+    let [problem] = imported.problems.as_slice() else { panic!("{:?}", imported.problems) };
+    problem.to_string()
+}
+
+#[test]
+fn a_python_rule_with_its_source() {
+    let python = "def rule(event):\n    return True\n";
+    let imported = read_files(&[("a/x.yml", RULE), ("a/custom_rule.py", python)], NOW);
+    assert!(imported.problems.is_empty(), "{:?}", imported.problems);
+    let [rule] = imported.detections.as_slice() else { panic!("{imported:?}") };
+    assert_eq!((rule.id.as_str(), rule.kind), ("Custom.Rule", DetectionKind::Rule));
+    assert_eq!((rule.severity, rule.threshold, rule.dedup_period_minutes), (Severity::High, 5, 30));
+    assert_eq!(rule.body, python);
+    assert_eq!(rule.reports.get("CIS").map(Vec::as_slice), Some(["3.10".to_owned()].as_slice()));
+    assert_eq!(rule.tests.len(), 1);
+    assert_eq!(imported.without_source, 0);
+}
+
+#[test]
+fn a_missing_python_file_is_counted_and_nothing_else() {
+    let imported = read_files(&[("x.yml", RULE)], NOW);
+    assert!(imported.problems.is_empty(), "{:?}", imported.problems);
+    assert_eq!(imported.without_source, 1);
+    assert_eq!(imported.detections.first().map(|rule| rule.body.as_str()), Some(""));
+}
+
+#[test]
+fn every_kind() {
+    let text = "
+AnalysisType: rule
+RuleID: Simple
+Enabled: true
+Severity: Low
+LogTypes: [GitHub.Audit]
+AlertTitle: 'Repository {repo}'
+Detection:
+  - Key: action
+    Condition: Equals
+    Value: repo.archived
+---
+AnalysisType: correlation_rule
+RuleID: Both
+Enabled: true
+Severity: Critical
+Detection:
+  - Sequence:
+      - {ID: first, RuleID: Simple}
+      - {ID: second, RuleID: Unknown}
+---
+AnalysisType: policy
+PolicyID: Bucket
+Enabled: false
+Severity: Info
+Filename: ./bucket.py
+ResourceTypes: [AWS.S3.Bucket]
+---
+AnalysisType: scheduled_rule
+RuleID: Rows
+Enabled: true
+Severity: Medium
+Filename: rows.py
+ScheduledQueries: [My query]
+---
+AnalysisType: rule
+RuleID: Simple.Louder
+BaseDetection: Simple
+Severity: High
+---
+AnalysisType: global
+GlobalID: helpers
+Filename: helpers.py
+";
+    let imported = read_files(&[("d/all.yml", text), ("d/bucket.py", "def policy(resource):\n    return True\n")], NOW);
+    assert!(imported.problems.is_empty(), "{:?}", imported.problems);
+    let kinds: Vec<_> = imported.detections.iter().map(|it| (it.id.as_str(), it.kind)).collect();
+    assert_eq!(
+        kinds,
+        [
+            ("Simple", DetectionKind::SimpleRule),
+            ("Both", DetectionKind::CorrelationRule),
+            ("Bucket", DetectionKind::Policy),
+            ("Rows", DetectionKind::ScheduledRule),
+            ("Simple.Louder", DetectionKind::SimpleRule),
+        ]
+    );
+    let [simple, both, bucket, rows, louder] = imported.detections.as_slice() else { panic!("{imported:?}") };
+    for part in ["Detection:", "AlertTitle:", "Repository {repo}"] {
+        assert!(simple.body.contains(part), "{}", simple.body);
+    }
+    assert_eq!(both.log_types, ["GitHub.Audit"]);
+    assert!(both.body.contains("RuleID: Unknown"));
+    assert!(bucket.body.starts_with("def policy"));
+    assert_eq!(rows.scheduled_queries, ["My query"]);
+    assert_eq!((louder.severity, louder.body.as_str()), (Severity::High, simple.body.as_str()));
+    assert_eq!(louder.log_types, simple.log_types);
+    assert_eq!(imported.without_source, 1);
+    assert_eq!(imported.skipped, [(PathBuf::from("d/all.yml"), AnalysisType::Global)]);
+}
+
+#[test]
+fn bad_input_names_key_and_expectation() {
+    let without = |key: &str| RULE.lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n");
+    let with = |from: &str, to: &str| RULE.replace(from, to);
+    let cases = [
+        (without("AnalysisType"), "`AnalysisType` is missing; expected one of rule, scheduled_rule"),
+        (with("AnalysisType: rule", "AnalysisType: rules"), "`AnalysisType`: expected one of rule"),
+        (without("RuleID"), "`RuleID` is missing"),
+        (with("Custom.Rule", "'a<b'"), "`RuleID`: expected text without any of"),
+        (with("A rule", "50% of it"), "`DisplayName`: expected text without any of"),
+        (without("Enabled"), "`Enabled` is missing; expected true or false"),
+        (with("Enabled: true", "Enabled: yes"), "`Enabled`: expected true or false; found \"yes\""),
+        (without("Severity"), "`Severity` is missing; expected one of Info"),
+        (with("Severity: high", "Severity: urgent"), "`Severity`: expected one of Info, Low, Medium, High, Critical"),
+        (without("Filename"), "expected exactly one of `Filename` and `Detection`; found none"),
+        (with("SomethingNew: ignored", "Detection: []"), "`Filename` and `Detection` are both given"),
+        (without("LogTypes"), "expected exactly one of `LogTypes` and `ScheduledQueries`"),
+        (with("[AWS.CloudTrail]", "[]"), "`LogTypes`: expected a list with at least one entry"),
+        (with("[AWS.CloudTrail]", "AWS.CloudTrail"), "`LogTypes`: expected a list of texts; found \"AWS.CloudTrail\""),
+        (with("Threshold: 5", "Threshold: 0"), "`Threshold`: expected a whole number of at least 1; found 0"),
+        (with("DedupPeriodMinutes: 30", "DedupPeriodMinutes: 1.5"), "`DedupPeriodMinutes`: expected a whole number"),
+        (with("Reports:\n  CIS: [3.10]", "Reports: [CIS]"), "`Reports`: expected a mapping; found a list"),
+        (with("  - Name: it matches\n", "  - {}\n  - Name: it\n"), "`Tests[0].Name` is missing"),
+        (with("ExpectedResult: true", "ExpectedResult: maybe"), "`Tests[0].ExpectedResult`: expected true or false"),
+        (with("    Log: {eventName: ConsoleLogin}\n", ""), "`Tests[0].Log` is missing"),
+        (with("custom_rule.py", "../custom_rule.py"), "`Filename`: expected a file in the same folder"),
+        (with("custom_rule.py", "/etc/passwd"), "`Filename`: expected a file in the same folder"),
+        (with("custom_rule.py", "a/../../x.py"), "`Filename`: expected a file in the same folder"),
+        (with("custom_rule.py", "'..\\x.py'"), "`Filename`: expected a file in the same folder"),
+        ("- a list".to_owned(), "expected a mapping of keys"),
+        ("a: [".to_owned(), "not valid YAML"),
+        (
+            "AnalysisType: rule\nRuleID: D\nBaseDetection: Nowhere\n".to_owned(),
+            "`BaseDetection`: there is no rule \"Nowhere\"",
+        ),
+        (
+            "AnalysisType: correlation_rule\nRuleID: C\nEnabled: true\nSeverity: Low\nDetection: {}\n".to_owned(),
+            "`Detection`: expected a list",
+        ),
+        (
+            "AnalysisType: correlation_rule\nRuleID: C\nEnabled: true\nSeverity: Low\nDetection: [{Group: [{ID: a}]}]\n"
+                .to_owned(),
+            "`Detection[0].Group[0].RuleID` is missing",
+        ),
+        (
+            "AnalysisType: policy\nPolicyID: P\nEnabled: true\nSeverity: Low\n".to_owned(),
+            "`Filename` is missing; expected the name of a Python file",
+        ),
+        (
+            "AnalysisType: lookup_table\nLookupName: t\nEnabled: true\nSchema: Custom.T\nFilename: t.csv\n".to_owned(),
+            "`LogTypeMap` is missing",
+        ),
+        (
+            "AnalysisType: lookup_table\nLookupName: t\nEnabled: true\nSchema: Custom.T\nFilename: t.csv\nLogTypeMap: {}\n"
+                .to_owned(),
+            "`LogTypeMap.PrimaryKey` is missing",
+        ),
+        (
+            "AnalysisType: lookup_table\nLookupName: t\nEnabled: true\nSchema: Custom.T\nFilename: t.csv\nLogTypeMap: {PrimaryKey: ip}\n"
+                .to_owned(),
+            "`Filename`: there is no file \"t.csv\"",
+        ),
+    ];
+    for (text, expected) in cases {
+        let message = one_problem(&text);
+        assert!(message.contains(expected), "{message}\nshould contain: {expected}\nfor:\n{text}");
+        assert!(message.starts_with("a/x.yml"), "{message}");
+    }
+}
+
+#[test]
+fn one_bad_document_does_not_stop_the_rest() {
+    let text =
+        format!("{RULE}\n---\nAnalysisType: rule\nRuleID: Broken\n---\n{}", RULE.replace("Custom.Rule", "Other"));
+    let imported = read_files(&[("bad.yml", "a: ["), ("x.yml", text.as_str()), ("y.yml", RULE)], NOW);
+    let ids: Vec<_> = imported.detections.iter().map(|rule| rule.id.as_str()).collect();
+    assert_eq!(ids, ["Custom.Rule", "Other"]);
+    let places: Vec<_> = imported.problems.iter().map(|it| format!("{} {}", it.path.display(), it.document)).collect();
+    assert_eq!(places, ["bad.yml 1", "x.yml 2", "y.yml 1"]);
+    let last = imported.problems.last().map(ToString::to_string).unwrap();
+    assert!(last.contains("is used in x.yml already"), "{last}");
+}
+
+#[test]
+fn lookup_tables() {
+    let table = |name: &str, key: &str, file: &str| {
+        format!(
+            "AnalysisType: lookup_table\nLookupName: {name}\nEnabled: true\nSchema: Custom.T\nFilename: {file}\n\
+             LogTypeMap:\n  PrimaryKey: {key}\n  AssociatedLogTypes:\n    - LogType: AWS.VPCFlow\n      Selectors: [srcAddr]\n"
+        )
+    };
+    let (networks, mixed, people) =
+        (table("networks", "range", "n.csv"), table("mixed", "cidr", "m.csv"), table("people", "email", "p.jsonl"));
+    let refreshed = networks.replace("Filename: n.csv", "Refresh: {ObjectPath: 's3://a/b'}").replace("networks", "far");
+    let imported = read_files(
+        &[
+            ("n.yml", networks.as_str()),
+            ("n.csv", "range,label\n10.0.0.0/8,inside\n2001:db8::/32,outside\n"),
+            ("m.yml", mixed.as_str()),
+            ("m.csv", "cidr\n198.51.100.7\n198.51.100.0/24\n"),
+            ("p.yml", people.as_str()),
+            ("p.jsonl", "{\"email\": \"ana@example.com\", \"floor\": 3}\n"),
+            ("r.yml", refreshed.as_str()),
+        ],
+        NOW,
+    );
+    assert!(imported.problems.is_empty(), "{:?}", imported.problems);
+    let [(networks, rows), (mixed, mixed_rows), (people, _)] = imported.enrichments.as_slice() else {
+        panic!("{imported:?}")
+    };
+    assert_eq!((networks.match_kind, networks.row_count, rows.len()), (MatchKind::Cidr, 2, 2));
+    assert_eq!(
+        (networks.columns.as_slice(), networks.log_types.as_slice()),
+        (["range".to_owned(), "label".to_owned()].as_slice(), ["AWS.VPCFlow".to_owned()].as_slice())
+    );
+    assert_eq!(mixed.match_kind, MatchKind::Cidr);
+    assert_eq!(mixed_rows.first().map(|row| row.key.as_str()), Some("198.51.100.7/32"));
+    assert_eq!(people.match_kind, MatchKind::Exact);
+    assert_eq!(imported.skipped, [(PathBuf::from("r.yml"), AnalysisType::LookupTable)]);
+}
+
+#[test]
+fn a_folder_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir_all(root.join("rules/deep")).unwrap();
+    fs::create_dir_all(root.join(".hidden")).unwrap();
+    fs::write(root.join("rules/deep/x.YAML"), RULE).unwrap();
+    fs::write(root.join("rules/deep/custom_rule.py"), "def rule(event):\n    return False\n").unwrap();
+    fs::write(root.join(".hidden/y.yml"), "not: content").unwrap();
+    fs::write(root.join("rules/notes.txt"), "not content").unwrap();
+    fs::write(root.join("rules/large.yml"), vec![b'#'; 2 * 1024 * 1024 + 1]).unwrap();
+    fs::write(root.join("rules/latin.yml"), b"a: \xe9").unwrap();
+    let imported = read_dir(root, NOW).unwrap();
+    assert_eq!(imported.detections.len(), 1);
+    assert_eq!(imported.detections.first().map(|rule| rule.body.contains("False")), Some(true));
+    let messages: Vec<_> = imported.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        messages,
+        ["rules/large.yml: is larger than 2 MB and was left out", "rules/latin.yml: is not UTF-8 text"]
+    );
+}
+
+#[test]
+fn a_folder_that_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.yml");
+    fs::write(&file, RULE).unwrap();
+    assert!(matches!(read_dir(&file, NOW), Err(ImportError::NotAFolder { .. })));
+    assert!(matches!(read_dir(&folder.path().join("none"), NOW), Err(ImportError::Unreadable { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_neither_loop_nor_lead_out() {
+    use std::os::unix::fs::symlink;
+
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret.py"), "secret").unwrap();
+    fs::write(outside.path().join("x.yml"), RULE).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir(root.join("a")).unwrap();
+    symlink(root, root.join("a/loop")).unwrap();
+    symlink(root.join("self"), root.join("self")).unwrap();
+    symlink(outside.path(), root.join("out")).unwrap();
+    symlink(outside.path().join("x.yml"), root.join("a/out.yml")).unwrap();
+    symlink(outside.path().join("secret.py"), root.join("a/custom_rule.py")).unwrap();
+    fs::write(root.join("a/x.yml"), RULE).unwrap();
+    let imported = read_dir(root, NOW).unwrap();
+    assert!(imported.detections.is_empty());
+    let messages: Vec<_> = imported.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        messages,
+        [
+            "a/out.yml: is a link that leads out of the imported folder",
+            "a/x.yml: `Filename`: custom_rule.py is a link that leads out of the imported folder",
+        ]
+    );
+}
+
+/// Real content of the field: set `MARGAY_REAL_CONTENT` to a folder of it.
+#[test]
+fn real_content() {
+    let Some(folder) = std::env::var_os("MARGAY_REAL_CONTENT") else {
+        println!("skipped: set MARGAY_REAL_CONTENT to a folder with detection YAML to run this test");
+        return;
+    };
+    let imported = read_dir(Path::new(&folder), NOW).unwrap();
+    assert!(!imported.detections.is_empty(), "no detections below {}", Path::new(&folder).display());
+    // A lookup table may name a file that was not passed on with it; detections may not have any problem.
+    let problems: Vec<_> =
+        imported.problems.iter().filter(|problem| !problem.path.to_string_lossy().contains("lookup_table")).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+    println!(
+        "{} detections ({} without source), {} tables, {} skipped, {} problems",
+        imported.detections.len(),
+        imported.without_source,
+        imported.enrichments.len(),
+        imported.skipped.len(),
+        imported.problems.len()
+    );
+}

@@ -1,0 +1,226 @@
+//! Alerts, in the field's usual model.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{clock::Timestamp, id::AlertId};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word on the wire and in storage.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// Reads the word, ignoring case.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str().eq_ignore_ascii_case(text))
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// How bad it is, from harmless to worst.
+    Severity {
+        /// For the record.
+        Info = "INFO",
+        /// Low.
+        Low = "LOW",
+        /// Medium.
+        Medium = "MEDIUM",
+        /// High.
+        High = "HIGH",
+        /// Critical.
+        Critical = "CRITICAL",
+    }
+}
+
+words! {
+    /// Where the work on an alert stands.
+    AlertStatus {
+        /// Nobody has looked yet.
+        Open = "OPEN",
+        /// Somebody is on it.
+        Triaged = "TRIAGED",
+        /// Fixed.
+        Resolved = "RESOLVED",
+        /// A false positive.
+        Closed = "CLOSED",
+    }
+}
+
+words! {
+    /// What raised an alert.
+    AlertType {
+        /// A rule.
+        Rule = "RULE",
+        /// A scheduled rule.
+        ScheduledRule = "SCHEDULED_RULE",
+        /// A policy.
+        Policy = "POLICY",
+        /// A correlation rule.
+        CorrelationRule = "CORRELATION_RULE",
+        /// A rule that failed.
+        RuleError = "RULE_ERROR",
+        /// A scheduled rule that failed.
+        ScheduledRuleError = "SCHEDULED_RULE_ERROR",
+        /// A correlation rule that failed.
+        CorrelationRuleError = "CORRELATION_RULE_ERROR",
+        /// Something in the system.
+        SystemError = "SYSTEM_ERROR",
+    }
+}
+
+words! {
+    /// What a person made of an alert.
+    AlertQuality {
+        /// Not worth a person's time.
+        Noise = "NOISE",
+        /// Worth it.
+        Useful = "USEFUL",
+    }
+}
+
+/// An alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alert {
+    /// The id.
+    pub id: AlertId,
+    /// What raised it.
+    #[serde(rename = "type")]
+    pub kind: AlertType,
+    /// One line.
+    pub title: String,
+    /// More of it.
+    #[serde(default)]
+    pub description: String,
+    /// What to do.
+    #[serde(default)]
+    pub runbook: String,
+    /// Where to read on.
+    #[serde(default)]
+    pub reference: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Where the work stands.
+    pub status: AlertStatus,
+    /// What a person made of it.
+    #[serde(default)]
+    pub quality: Option<AlertQuality>,
+    /// Labels; at most 10.
+    #[serde(default)]
+    pub context_tags: Vec<String>,
+    /// The detection that raised it.
+    #[serde(default)]
+    pub detection_id: Option<String>,
+    /// The log types of its events.
+    #[serde(default)]
+    pub log_types: Vec<String>,
+    /// What the detection found noteworthy.
+    #[serde(default)]
+    pub context: Value,
+    /// How many events it has.
+    pub event_count: i64,
+    /// When it was raised.
+    pub created_at: Timestamp,
+    /// Its first event.
+    #[serde(default)]
+    pub first_event_at: Option<Timestamp>,
+    /// Its last event so far.
+    #[serde(default)]
+    pub last_event_at: Option<Timestamp>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Who works on it, by user id.
+    #[serde(default)]
+    pub assignee_id: Option<String>,
+    /// Its events in the lake, oldest first; at most [`MAX_EVENT_REFS`].
+    #[serde(default)]
+    pub events: Vec<EventRef>,
+}
+
+/// At most so many events are kept by reference with an alert.
+pub const MAX_EVENT_REFS: usize = 1000;
+
+/// An event in the lake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventRef {
+    /// Its log type, which gives the table.
+    pub log_type: String,
+    /// Its `p_row_id`.
+    pub row_id: String,
+    /// Its `p_event_time`.
+    pub event_time: Timestamp,
+}
+
+/// A note on an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertComment {
+    /// The id.
+    pub id: String,
+    /// The alert.
+    pub alert_id: AlertId,
+    /// The text; Markdown.
+    pub body: String,
+    /// Who wrote it, by user id.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Which alerts. All conditions must hold; an empty list is no condition.
+#[derive(Clone, Debug, Default)]
+pub struct AlertFilter {
+    /// Raised at or after.
+    pub from: Option<Timestamp>,
+    /// Raised before.
+    pub until: Option<Timestamp>,
+    /// Any of these severities.
+    pub severities: Vec<Severity>,
+    /// Any of these statuses.
+    pub statuses: Vec<AlertStatus>,
+    /// Any of these types.
+    pub kinds: Vec<AlertType>,
+    /// Raised by this detection.
+    pub detection_id: Option<String>,
+    /// With events of any of these log types.
+    pub log_types: Vec<String>,
+    /// The title contains this, ignoring case.
+    pub title_contains: Option<String>,
+    /// At least so many events.
+    pub min_events: Option<i64>,
+    /// At most so many events.
+    pub max_events: Option<i64>,
+    /// Assigned to any of these user ids.
+    pub assignee_ids: Vec<String>,
+    /// Oldest first instead of newest first.
+    pub ascending: bool,
+}
+
+/// Where a page of alerts begins: after this one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertPosition {
+    /// Its time.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: AlertId,
+}

@@ -1,0 +1,28 @@
+//! Pages that refuse: what an error page says, without knowing how it is drawn.
+
+/// An error page. A handler puts it into the response's extensions; the page layer draws it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorPage {
+    /// The HTTP status.
+    pub status: u16,
+    /// The heading, for example "Redirect URI is not allowed".
+    pub title: String,
+    /// What happened, in one or two sentences.
+    pub message: String,
+    /// What to do about it.
+    pub advice: String,
+    /// A value that the sentence is about (a URI, a client id), shown in monospace.
+    pub detail: Option<String>,
+}
+
+/// The page after a decision when the code goes to a program by a custom scheme: the browser hands over and the
+/// tab stays, so it says that it may be closed. Put into the response's extensions like [`ErrorPage`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContinuePage {
+    /// Where to go on, code included. Validated; never shown as text, only as the target of a link and a refresh.
+    pub target: String,
+    /// What the client calls itself.
+    pub client_name: String,
+    /// Whether the person allowed it.
+    pub allowed: bool,
+}

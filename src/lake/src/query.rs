@@ -1,0 +1,147 @@
+//! Running a statement within its limits.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use datafusion::{
+    catalog::TableProvider,
+    common::{DataFusionError, TableReference},
+    datasource::{ViewTable, empty::EmptyTable, provider_as_source},
+    logical_expr::{LogicalPlan, LogicalPlanBuilder},
+    physical_plan::{ExecutionPlan, execute_stream},
+    prelude::{SQLOptions, SessionContext, ident},
+    sql::parser::Statement as EngineStatement,
+};
+use futures::StreamExt as _;
+use margay_domain::lake::{ColumnInfo, LakeError, QueryRequest, QueryResult};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::{
+    catalog::{ALL_LOGS, Database, Known},
+    columns,
+    engine::{Engine, provider, register},
+    errors::of_engine,
+    rows::Columns,
+    sql::{Prepared, prepare},
+    tables::Tables,
+};
+
+/// Runs one read-only statement. The time limit is the caller's: dropping the future stops everything.
+pub(crate) async fn run(
+    engine: &Engine,
+    tables: &Tables,
+    known: &Known,
+    request: &QueryRequest,
+) -> Result<QueryResult, LakeError> {
+    let began = Instant::now();
+    let database = Database::parse(&request.database)?;
+    let prepared = prepare(&request.sql, database, known, request.now)?;
+    let context = engine.session();
+    attach(&context, tables, known, &prepared).await?;
+    let outcome = execute(&context, prepared, request).await.map_err(|error| of_engine(&error))?;
+    let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(QueryResult { elapsed_ms, ..outcome })
+}
+
+/// Makes the tables of a statement known to its session, and no others.
+async fn attach(
+    context: &SessionContext,
+    tables: &Tables,
+    known: &Known,
+    prepared: &Prepared,
+) -> Result<(), LakeError> {
+    let mut names = prepared.tables.clone();
+    if prepared.all_logs {
+        names.extend(known.iter().map(|(table, _)| table.to_owned()));
+    }
+    let mut opened = BTreeMap::new();
+    for name in names {
+        // It was there a moment ago; if it is gone now, it is unknown.
+        let table = tables.open(&name).await?.ok_or_else(|| LakeError::UnknownTable(name.clone()))?;
+        let provider = provider(&table, context).await.map_err(|error| of_engine(&error))?;
+        opened.insert(name, provider);
+    }
+    if prepared.all_logs {
+        let view = all_logs(&opened).map_err(|error| of_engine(&error))?;
+        let views = vec![(ALL_LOGS.to_owned(), view)];
+        register(context, Database::Views, views).map_err(|error| of_engine(&error))?;
+    }
+    opened.retain(|name, _| prepared.tables.contains(name));
+    register(context, Database::Logs, opened.into_iter().collect()).map_err(|error| of_engine(&error))
+}
+
+/// The columns that every table has, of all tables.
+fn all_logs(tables: &BTreeMap<String, Arc<dyn TableProvider>>) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    let mut all: Option<LogicalPlan> = None;
+    for (name, table) in tables {
+        let shared = columns::standard().into_iter().map(|(column, ..)| ident(column));
+        let name = TableReference::bare(name.clone());
+        let scan = LogicalPlanBuilder::scan(name, provider_as_source(Arc::clone(table)), None)?;
+        let plan = scan.project(shared)?.build()?;
+        all = Some(match all {
+            None => plan,
+            Some(before) => LogicalPlanBuilder::from(before).union(plan)?.build()?,
+        });
+    }
+    match all {
+        Some(plan) => Ok(Arc::new(ViewTable::new(plan, None))),
+        None => Ok(Arc::new(EmptyTable::new(columns::standard_schema()?))),
+    }
+}
+
+async fn execute(
+    context: &SessionContext,
+    prepared: Prepared,
+    request: &QueryRequest,
+) -> Result<QueryResult, DataFusionError> {
+    let state = context.state();
+    let plan = state.statement_to_plan(EngineStatement::Statement(Box::new(prepared.statement))).await?;
+    // Second line of defence behind the parser: a plan that writes anything is refused, subqueries included.
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
+    if prepared.explain {
+        // Only the logical plan: the physical one names files.
+        return Ok(explained(&state.optimize(&plan)?));
+    }
+    let columns = Columns::new(plan.schema().fields().iter().map(AsRef::as_ref));
+    // One row more than is wanted tells whether there are more.
+    let limited =
+        LogicalPlanBuilder::from(plan).limit(request.offset, Some(request.max_rows.saturating_add(1)))?.build()?;
+    let physical = state.create_physical_plan(&limited).await?;
+    let mut stream = execute_stream(Arc::clone(&physical), state.task_ctx())?;
+    let mut rows = Vec::new();
+    let mut truncated = false;
+    'batches: while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        for row in 0..batch.num_rows() {
+            if rows.len() >= request.max_rows {
+                truncated = true;
+                break 'batches;
+            }
+            rows.push(columns.row(&batch, row));
+        }
+    }
+    drop(stream);
+    let bytes_scanned = bytes_scanned(physical.as_ref());
+    Ok(QueryResult { columns: columns.infos(), rows, truncated, elapsed_ms: 0, bytes_scanned })
+}
+
+fn explained(plan: &LogicalPlan) -> QueryResult {
+    let cells = [("plan_type", "logical_plan".to_owned()), ("plan", plan.display_indent().to_string())];
+    let column =
+        |name: &str| ColumnInfo { name: name.to_owned(), kind: "string".to_owned(), description: String::new() };
+    QueryResult {
+        columns: cells.iter().map(|(name, _)| column(name)).collect(),
+        rows: vec![cells.into_iter().map(|(name, text)| (name.to_owned(), Value::String(text))).collect::<Map<_, _>>()],
+        truncated: false,
+        elapsed_ms: 0,
+        bytes_scanned: None,
+    }
+}
+
+/// What the scans of a plan have read.
+fn bytes_scanned(plan: &dyn ExecutionPlan) -> Option<u64> {
+    let own = plan.metrics().and_then(|metrics| metrics.sum_by_name("bytes_scanned"));
+    let own = own.and_then(|value| u64::try_from(value.as_usize()).ok());
+    let inputs = plan.children().into_iter().filter_map(|input| bytes_scanned(input.as_ref()));
+    inputs.chain(own).reduce(u64::saturating_add)
+}

@@ -1,0 +1,38 @@
+//! The `/mcp` endpoint: who may come in, which tools they see, and the audit event of every call.
+//!
+//! A request passes, in this order (row H15): Host and Origin (`network`), preflight (`cors`), the bearer token
+//! (`bearer`), the person, grant and role behind it (`caller`), the HTTP method, size, type and JSON of the body
+//! (`message`), the `Accept` header (`accept`) and the owner of the session (`sessions`). Only then does the
+//! protocol library see it, without the token. Whatever is refused on the way is a `refusal::Refusal`.
+//!
+//! The protocol library calls back into `handler`; `call` checks the permission (promise 1), runs the tool and
+//! lets no answer out before its one audit event is durable (promise 4, `invocation`).
+//!
+//! Must not depend on the store, the lake, the authorization server or the pages: only on the domain's ports and on
+//! the tools. This is the only crate that sees rmcp.
+//!
+//! How to add a check: a file with one function that returns a `Refusal`, and a line in `router` at its place in the
+//! order above. How to add a tool: not here, see `margay-tools`.
+
+mod accept;
+mod bearer;
+mod call;
+mod caller;
+mod catalogue;
+mod config;
+mod cors;
+mod handler;
+mod in_flight;
+mod invocation;
+mod message;
+mod network;
+mod redact;
+mod refusal;
+mod router;
+mod sessions;
+#[cfg(test)]
+mod testing;
+
+pub use config::{DEFAULT_CALL_TIMEOUT, DEFAULT_MAX_BODY_BYTES, McpConfig, McpState};
+pub use in_flight::InFlight;
+pub use router::router;

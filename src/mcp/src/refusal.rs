@@ -1,0 +1,179 @@
+//! Everything that is refused before a handler runs, and the one mapping of it to HTTP.
+
+use axum::{body::Body, response::Response};
+use http::{
+    HeaderValue, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use rmcp::model::{ErrorCode, ErrorData, JsonRpcError, ProtocolVersion, RequestId};
+use serde_json::{Value, json};
+
+/// Why a request goes no further. The texts are for whoever debugs a client; none comes from below.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// Another host, or a web page that is not allowed (rows H2, H3).
+    #[error("The Host or Origin header of this request is not allowed here. An admin can add it to the configuration.")]
+    Forbidden,
+    /// No bearer token (row OX3).
+    #[error("Sign in first: this address needs an access token in the Authorization header.")]
+    NoToken,
+    /// A token that is good for nothing (row R4).
+    #[error("The access token is not valid or has expired.")]
+    InvalidToken,
+    /// Not exactly one well-formed credential (rows R4, OX3).
+    #[error("Send exactly one Authorization header of the form: Bearer TOKEN.")]
+    MalformedCredentials,
+    /// Storage does not answer.
+    #[error("The server cannot check the access token now. Try again in a moment.")]
+    Unavailable,
+    /// Another method than those named here.
+    #[error("This method is not supported here.")]
+    MethodNotAllowed(&'static str),
+    /// A body over the limit, in bytes.
+    #[error("The body is longer than {0} bytes.")]
+    TooLarge(usize),
+    /// The body ended early.
+    #[error("The body could not be read.")]
+    Unreadable,
+    /// Not `application/json`.
+    #[error("The body must have the content type application/json.")]
+    UnsupportedMediaType,
+    /// Not JSON.
+    #[error("The body is not valid JSON.")]
+    NotJson,
+    /// An array of messages (row B8).
+    #[error("Batches are not supported: send one message per request.")]
+    Batch,
+    /// JSON, but no JSON-RPC message.
+    #[error("The body is not a JSON-RPC 2.0 message that this protocol version knows.")]
+    NotAMessage(Option<RequestId>),
+    /// Neither of the two answer formats is acceptable.
+    #[error("The Accept header must allow application/json or text/event-stream.")]
+    NotAcceptable(Option<RequestId>),
+    /// A protocol version that this server does not speak (row V2).
+    #[error("This protocol version is not supported.")]
+    UnsupportedVersion {
+        /// The id of the request.
+        id: Option<RequestId>,
+        /// What the client asked for.
+        requested: String,
+    },
+    /// A request of a session without its id (row L3).
+    #[error("Send initialize first, and then the Mcp-Session-Id that it answered with.")]
+    SessionRequired(Option<RequestId>),
+    /// An unknown session, or somebody else's, which is not told apart (row L4).
+    #[error("There is no such session. Send initialize to begin a new one.")]
+    UnknownSession(Option<RequestId>),
+    /// Something broke.
+    #[error("The server could not handle this request. Try again in a moment.")]
+    Internal(Option<RequestId>),
+}
+
+/// The challenges, made once (rows R2, R3).
+#[derive(Debug)]
+pub(crate) struct Challenges {
+    no_token: HeaderValue,
+    invalid_token: HeaderValue,
+    invalid_request: HeaderValue,
+}
+
+impl Challenges {
+    /// `scope` is what a client may ask for; what it gets is decided on the consent page.
+    pub(crate) fn new(resource_metadata_url: &str, scope: &str) -> Self {
+        let place = format!("Bearer resource_metadata=\"{resource_metadata_url}\", scope=\"{scope}\"");
+        let with = |error: &str, refusal: &Refusal| {
+            header(&format!("{place}, error=\"{error}\", error_description=\"{refusal}\""))
+        };
+        Self {
+            // Row OX3: whoever presented nothing did nothing wrong, so there is no `error`.
+            no_token: header(&place),
+            invalid_token: with("invalid_token", &Refusal::InvalidToken),
+            invalid_request: with("invalid_request", &Refusal::MalformedCredentials),
+        }
+    }
+}
+
+/// A configuration that no header can carry must not take the challenge away altogether.
+fn header(text: &str) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or_else(|_| {
+        tracing::error!("the address of the resource metadata does not fit into a header");
+        HeaderValue::from_static("Bearer")
+    })
+}
+
+impl Refusal {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NoToken | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
+            Self::UnknownSession(_) => StatusCode::NOT_FOUND,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::MalformedCredentials
+            | Self::Unreadable
+            | Self::NotJson
+            | Self::Batch
+            | Self::NotAMessage(_)
+            | Self::UnsupportedVersion { .. }
+            | Self::SessionRequired(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The error code of RFC 6750, for refusals that are about the token.
+    const fn oauth_error(&self) -> Option<&'static str> {
+        match self {
+            Self::NoToken => Some("unauthorized"),
+            Self::InvalidToken => Some("invalid_token"),
+            Self::MalformedCredentials => Some("invalid_request"),
+            _ => None,
+        }
+    }
+
+    /// Row B1: the id is echoed where it could be read, and left out where not; it is never `null`.
+    fn json_rpc(&self) -> JsonRpcError {
+        let message = self.to_string();
+        match self {
+            Self::NotJson => JsonRpcError::new(None, ErrorData::parse_error(message, None)),
+            Self::UnsupportedVersion { id, requested } => {
+                let data = json!({ "supported": ProtocolVersion::KNOWN_VERSIONS, "requested": requested });
+                let error = ErrorData::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, message, Some(data));
+                JsonRpcError::new(id.clone(), error)
+            }
+            Self::Internal(id) => JsonRpcError::new(id.clone(), ErrorData::internal_error(message, None)),
+            Self::Unavailable => JsonRpcError::new(None, ErrorData::internal_error(message, None)),
+            Self::NotAMessage(id) | Self::NotAcceptable(id) | Self::SessionRequired(id) | Self::UnknownSession(id) => {
+                JsonRpcError::new(id.clone(), ErrorData::invalid_request(message, None))
+            }
+            _ => JsonRpcError::new(None, ErrorData::invalid_request(message, None)),
+        }
+    }
+
+    fn body(&self) -> Value {
+        match self.oauth_error() {
+            Some(error) => json!({ "error": error, "error_description": self.to_string() }),
+            None => serde_json::to_value(self.json_rpc()).unwrap_or_default(),
+        }
+    }
+
+    /// The answer.
+    pub(crate) fn into_response(self, challenges: &Challenges) -> Response {
+        let mut response = Response::new(Body::from(self.body().to_string()));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match self {
+            // Section 5.1: a challenge on every 401, or a client never begins to sign in.
+            Self::NoToken => headers.insert(WWW_AUTHENTICATE, challenges.no_token.clone()),
+            Self::InvalidToken => headers.insert(WWW_AUTHENTICATE, challenges.invalid_token.clone()),
+            Self::MalformedCredentials => headers.insert(WWW_AUTHENTICATE, challenges.invalid_request.clone()),
+            Self::MethodNotAllowed(methods) => headers.insert(ALLOW, HeaderValue::from_static(methods)),
+            Self::Unavailable => headers.insert(RETRY_AFTER, HeaderValue::from_static("2")),
+            _ => None,
+        };
+        response
+    }
+}

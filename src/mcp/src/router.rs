@@ -1,0 +1,289 @@
+//! The way of a request through the checks, in the order of row H15.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+    routing::any,
+};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE},
+    request::Parts,
+};
+use http_body_util::Full;
+use margay_domain::rules::PermissionSet;
+use rmcp::{
+    model::RequestId,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+    },
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    accept, bearer,
+    call::Calls,
+    caller::Callers,
+    config::McpState,
+    cors,
+    handler::Handler,
+    invocation::Recorder,
+    message::{self, Message},
+    network::Network,
+    refusal::{Challenges, Refusal},
+    sessions::{Owner, SESSION_HEADER, Sessions},
+};
+
+/// An idle session of an older client ends after this. Longer than any tool may run, and long enough for a working
+/// day with breaks, since some clients do not begin a new one by themselves.
+const SESSION_IDLE: Duration = Duration::from_hours(4);
+
+/// How long calls under way may go on once the server shuts down.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A comment line in a silent stream this often, so that no proxy closes it (section 5.6).
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Tells nginx and its kin to pass a stream on at once (row H7).
+const NO_BUFFERING: &str = "x-accel-buffering";
+
+/// The methods that answer without a session.
+const WITHOUT_SESSION: &str = "POST, OPTIONS";
+
+type Service = StreamableHttpService<Handler, LocalSessionManager>;
+
+/// Serves `/mcp` and `/mcp/`. Neither redirects to the other, since a redirect loses the token (section 5.1).
+///
+/// When `shutdown` fires, streams that wait for nothing in particular end at once, and calls under way after
+/// ten seconds; those are recorded as cancelled. Await [`crate::InFlight::drained`] afterwards.
+///
+/// # Panics
+///
+/// Must be called inside a tokio runtime.
+pub fn router(state: McpState, shutdown: CancellationToken) -> Router {
+    let endpoint = Arc::new(Endpoint::new(state, shutdown));
+    Router::new().route("/mcp", any(serve)).route("/mcp/", any(serve)).with_state(endpoint)
+}
+
+async fn serve(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    endpoint.serve(request).await
+}
+
+struct Endpoint {
+    network: Network,
+    challenges: Challenges,
+    callers: Callers,
+    max_body_bytes: usize,
+    sessions: Sessions,
+    /// For both eras: sessions for older clients, none for newer ones.
+    service: Service,
+    /// For older clients that read JSON but no streams. There is nothing to remember about them, so no session.
+    sessionless: Service,
+    shutdown: CancellationToken,
+}
+
+impl Endpoint {
+    fn new(state: McpState, shutdown: CancellationToken) -> Self {
+        let McpState { config, verifier, grants, audit, registry, ports, clock, entropy, in_flight } = state;
+        let network = Network::new(&config);
+        // Row R3. What a client asks for is a wish; the consent page decides.
+        let challenges = Challenges::new(&config.resource_metadata_url, &PermissionSet::grantable().to_scope());
+        let recorder = Recorder { audit, clock: Arc::clone(&clock), entropy, in_flight };
+        let calls = Calls {
+            registry,
+            ports,
+            grants: Arc::clone(&grants),
+            recorder,
+            clock: Arc::clone(&clock),
+            timeout: config.call_timeout,
+        };
+        let handler = Handler::new(calls, &config.server_version);
+        let mut manager = LocalSessionManager::default();
+        manager.session_config.keep_alive = Some(SESSION_IDLE);
+        // Clients before 2025-11-25 cannot read the empty event that would begin every stream.
+        manager.session_config.sse_retry = None;
+        let manager = Arc::new(manager);
+        let calls_end = CancellationToken::new();
+        tokio::spawn(end_later(shutdown.clone(), calls_end.clone()));
+        let protocol = StreamableHttpServerConfig::default()
+            // Checked here, with the same lists for both eras.
+            .disable_allowed_hosts()
+            .disable_allowed_origins()
+            .with_json_response(true)
+            .with_sse_retry(None)
+            .with_sse_keep_alive(Some(KEEP_ALIVE))
+            .with_max_request_body_bytes(config.max_body_bytes)
+            .with_cancellation_token(calls_end);
+        let service = {
+            let handler = handler.clone();
+            Service::new(move || Ok(handler.clone()), Arc::clone(&manager), protocol.clone())
+        };
+        let sessionless =
+            Service::new(move || Ok(handler.clone()), Arc::clone(&manager), protocol.with_legacy_session_mode(false));
+        Self {
+            network,
+            challenges,
+            callers: Callers { verifier, grants, clock },
+            max_body_bytes: config.max_body_bytes,
+            sessions: Sessions::new(manager),
+            service,
+            sessionless,
+            shutdown,
+        }
+    }
+
+    async fn serve(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        // Rows H2, H3: before anything else, so that a foreign page learns nothing.
+        let checked = self.network.check(&parts);
+        let answer = match checked {
+            Err(ref refusal) => Err(refusal.clone()),
+            // Row R11: a preflight brings no token and needs none.
+            Ok(_) if parts.method == Method::OPTIONS => Ok(cors::preflight()),
+            Ok(_) => self.answer(parts, body).await,
+        };
+        let mut response = answer.unwrap_or_else(|refusal| {
+            tracing::debug!(%refusal, "refused a request");
+            refusal.into_response(&self.challenges)
+        });
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(NO_BUFFERING, HeaderValue::from_static("no"));
+        if let Ok(Some(origin)) = checked {
+            cors::expose(headers, origin);
+        }
+        response
+    }
+
+    /// Rows R4, R7: a token on every request, whatever its method; then the method.
+    async fn answer(&self, mut parts: Parts, body: Body) -> Result<Response, Refusal> {
+        let token = bearer::token(&parts)?.ok_or(Refusal::NoToken)?;
+        let (principal, token_id) = self.callers.identify(&token).await?;
+        // Row R8, promise 7: nothing behind this point has a use for the credentials, and nothing can log them.
+        parts.headers.remove(AUTHORIZATION);
+        parts.headers.remove(COOKIE);
+        let owner = Owner::of(&principal);
+        parts.extensions.insert(principal);
+        parts.extensions.insert(token_id);
+        match parts.method {
+            Method::POST => self.post(parts, body, owner).await,
+            Method::GET => self.listen(parts, &owner).await,
+            Method::DELETE => self.end(parts, &owner).await,
+            _ => Err(Refusal::MethodNotAllowed(cors::METHODS)),
+        }
+    }
+
+    /// One message.
+    async fn post(&self, mut parts: Parts, body: Body, owner: Owner) -> Result<Response, Refusal> {
+        let bytes = message::read_body(body, self.max_body_bytes).await?;
+        message::check_content_type(&parts.headers)?;
+        let message = Message::parse(&bytes)?;
+        if message.is_initialize() && message.check_version(&parts.headers).is_err() {
+            // Row V5: the version to begin with stands in the body, and an unknown one there is negotiated.
+            parts.headers.remove(message::VERSION_HEADER);
+        }
+        message.check_version(&parts.headers)?;
+        let id = message.id.as_ref();
+        let accepts = accept::read(&parts.headers);
+        if !accepts.json && !accepts.events {
+            return Err(Refusal::NotAcceptable(message.id));
+        }
+        parts.headers.insert(ACCEPT, HeaderValue::from_static(accept::BOTH));
+        if message.is_modern(&parts.headers) {
+            // Row H14.
+            parts.headers.remove(SESSION_HEADER);
+            return self.forward(&self.service, parts, bytes, id).await;
+        }
+        // Row L4: a session id goes further only if it is the caller's.
+        let session = self.sessions.check(&parts.headers, &owner, id)?;
+        if session.is_none() && !accepts.events {
+            return self.forward(&self.sessionless, parts, bytes, id).await;
+        }
+        if session.is_none() && !message.is_initialize() {
+            // Row L3.
+            return Err(Refusal::SessionRequired(message.id));
+        }
+        let response = self.forward(&self.service, parts, bytes, id).await?;
+        let opened = response.headers().get(SESSION_HEADER).cloned();
+        if let Some(opened) = opened {
+            self.sessions.bind(&opened, owner).await;
+        }
+        Ok(response)
+    }
+
+    /// The stream of a session (row L1).
+    async fn listen(&self, mut parts: Parts, owner: &Owner) -> Result<Response, Refusal> {
+        self.check_own_session(&parts.headers, owner)?;
+        if !accept::read(&parts.headers).events {
+            return Err(Refusal::NotAcceptable(None));
+        }
+        parts.headers.insert(ACCEPT, HeaderValue::from_static(accept::EVENTS));
+        let response = self.forward(&self.service, parts, Bytes::new(), None).await?;
+        let shutdown = self.shutdown.clone();
+        Ok(response.map(|body| Body::from_stream(body.into_data_stream().take_until(shutdown.cancelled_owned()))))
+    }
+
+    /// The end of a session (row L3).
+    async fn end(&self, parts: Parts, owner: &Owner) -> Result<Response, Refusal> {
+        let session = self.check_own_session(&parts.headers, owner)?;
+        let response = self.forward(&self.service, parts, Bytes::new(), None).await?;
+        self.sessions.release(&session);
+        Ok(response)
+    }
+
+    /// The session of a `GET` or `DELETE`. Without one there is nothing to listen to or to end (rows H1, L1).
+    fn check_own_session(&self, headers: &HeaderMap, owner: &Owner) -> Result<String, Refusal> {
+        if message::header_version(headers).is_some_and(message::has_no_sessions) {
+            return Err(Refusal::MethodNotAllowed(WITHOUT_SESSION));
+        }
+        Message::default().check_version(headers)?;
+        self.sessions.check(headers, owner, None)?.ok_or(Refusal::MethodNotAllowed(WITHOUT_SESSION))
+    }
+
+    /// Hands a checked request to the protocol library.
+    async fn forward(
+        &self,
+        service: &Service,
+        parts: Parts,
+        bytes: Bytes,
+        id: Option<&RequestId>,
+    ) -> Result<Response, Refusal> {
+        let answer = Box::pin(service.handle(http::Request::from_parts(parts, Full::new(bytes)))).await;
+        normalize(answer.map(Body::new), id)
+    }
+}
+
+/// The library answers some errors in plain text, partly with details from below. Clients get the same shape, and
+/// only our own words, for all of them.
+fn normalize(response: Response, id: Option<&RequestId>) -> Result<Response, Refusal> {
+    let status = response.status();
+    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|value| value == "application/json");
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return Ok(response);
+    }
+    tracing::debug!(%status, "the protocol library refused a request");
+    let id = id.cloned();
+    Err(match status {
+        StatusCode::NOT_FOUND => Refusal::UnknownSession(id),
+        StatusCode::METHOD_NOT_ALLOWED => Refusal::MethodNotAllowed(WITHOUT_SESSION),
+        StatusCode::NOT_ACCEPTABLE => Refusal::NotAcceptable(id),
+        _ if status.is_client_error() => Refusal::NotAMessage(id),
+        _ => Refusal::Internal(id),
+    })
+}
+
+/// Gives calls under way a little time once the server shuts down.
+async fn end_later(shutdown: CancellationToken, calls_end: CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(DRAIN).await;
+    calls_end.cancel();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! What the page *MCP authorization* shows, and the checks that page and decision share.
+
+use async_trait::async_trait;
+use margay_domain::{
+    client::{Client, ClientSource},
+    clock::Timestamp,
+    flow::Flow,
+    id::FlowId,
+    ports::{ConsentError, ConsentPage, ConsentView},
+    principal::{Browser, Origin, SignedIn},
+    rules::PermissionSet,
+};
+
+use crate::{
+    oauth::OAuth,
+    page_error::{PageError, flow_over, other_browser, unknown_client, unknown_flow},
+    params::is_plausible_id,
+    redirect::{self, Target},
+    scope,
+};
+
+const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
+
+#[async_trait]
+impl ConsentPage for OAuth {
+    async fn view(
+        &self,
+        flow: &FlowId,
+        browser: &Browser,
+        person: &SignedIn,
+        origin: &Origin,
+    ) -> Result<ConsentView, ConsentError> {
+        let flow = self.open_flow(flow.as_str(), browser, self.ports.clock.now()).await?;
+        let client = self.client_of(&flow).await?;
+        let target = self.judge_redirect(&flow.redirect_uri, &client, person, origin).await?;
+        let held = person.role.permissions;
+        Ok(ConsentView {
+            client_name: client.display_name().to_owned(),
+            client_id: client.id,
+            unverified: client.source == ClientSource::Registered,
+            redirect_host: target.shown(),
+            loopback: target.loopback,
+            selectable: held.intersection(PermissionSet::grantable()),
+            console_only: held.difference(PermissionSet::grantable()),
+            requested: scope::permissions(&flow.scope),
+            lifetime_days: u32::try_from(self.config.grant_lifetime.as_secs() / SECONDS_OF_A_DAY).unwrap_or(u32::MAX),
+            flow_id: flow.id,
+            redirect_uri: flow.redirect_uri,
+        })
+    }
+}
+
+impl OAuth {
+    /// The flow, if it began in this browser (row OP3) and can still be decided.
+    pub(crate) async fn open_flow(&self, id: &str, browser: &Browser, now: Timestamp) -> Result<Flow, PageError> {
+        if !is_plausible_id(id) {
+            return Err(unknown_flow().into());
+        }
+        let Some(flow) = self.ports.flows.get(&FlowId::new(id)).await? else { return Err(unknown_flow().into()) };
+        if !flow.browser.constant_time_eq(&browser.hash) {
+            return Err(other_browser().into());
+        }
+        if !flow.is_open(now) {
+            return Err(flow_over().into());
+        }
+        Ok(flow)
+    }
+
+    /// The client of a flow; it may have been removed since.
+    pub(crate) async fn client_of(&self, flow: &Flow) -> Result<Client, PageError> {
+        let found = self.ports.clients.get(&flow.client_id).await?;
+        found.ok_or_else(|| unknown_client(Some(flow.client_id.as_str())).into())
+    }
+
+    /// Judges a redirect by the allowlist as it is now (row OA7, promise 5), and records a refusal.
+    pub(crate) async fn judge_redirect(
+        &self,
+        uri: &str,
+        client: &Client,
+        person: &SignedIn,
+        origin: &Origin,
+    ) -> Result<Target, PageError> {
+        let settings = self.ports.settings.remote_mcp().await?;
+        match redirect::judge(&settings.allowlist, uri) {
+            Ok(target) => Ok(target),
+            Err(blocked) => {
+                self.record_blocked_redirect(client, uri, &blocked, person, origin).await?;
+                Err(blocked.page(uri).into())
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The authorization server itself: configuration, ports and keys in one place.
+
+use std::sync::Arc;
+
+use margay_domain::{
+    clock::Clock,
+    entropy::Entropy,
+    ports::{AuditLog, Clients, Flows, Grants, Roles, Settings, SigningKeys, StoreError, Users},
+};
+
+use crate::{
+    addresses::{Addresses, BadAddress},
+    config::OAuthConfig,
+    keys::{self, KeyError, KeyRing},
+    rate_limit::RateLimiter,
+};
+
+/// What the authorization server reads from and writes to.
+#[derive(Clone)]
+pub struct OAuthPorts {
+    /// Clients.
+    pub clients: Arc<dyn Clients>,
+    /// Flows.
+    pub flows: Arc<dyn Flows>,
+    /// Grants, codes and refresh tokens.
+    pub grants: Arc<dyn Grants>,
+    /// The redirect allowlist; read anew for every decision.
+    pub settings: Arc<dyn Settings>,
+    /// Signing keys.
+    pub signing_keys: Arc<dyn SigningKeys>,
+    /// People; read anew for every decision.
+    pub users: Arc<dyn Users>,
+    /// Roles; read anew for every decision.
+    pub roles: Arc<dyn Roles>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditLog>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The generator.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The authorization server. One per process; [`router`](crate::router()) serves it, `mcp` verifies tokens with it
+/// and `app` asks it what the consent page shows.
+pub struct OAuth {
+    pub(crate) config: OAuthConfig,
+    pub(crate) addresses: Addresses,
+    pub(crate) ports: OAuthPorts,
+    pub(crate) keys: KeyRing,
+    pub(crate) registrations: RateLimiter,
+}
+
+/// Why the authorization server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A configured address cannot be used.
+    #[error(transparent)]
+    Address(#[from] BadAddress),
+    /// A signing key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl OAuth {
+    /// Checks the configuration, and loads the signing keys; makes one if there is none.
+    pub async fn start(config: OAuthConfig, ports: OAuthPorts) -> Result<Arc<Self>, StartError> {
+        let addresses = Addresses::check(&config)?;
+        let candidate = keys::generate(ports.clock.now(), ports.entropy.as_ref())?;
+        // Several nodes may start at once: the store says whose key counts.
+        let current = ports.signing_keys.ensure_current(&candidate).await?;
+        let all = ports.signing_keys.list().await?;
+        let keys = KeyRing::load(&current, &all, config.access_token_lifetime)?;
+        let registrations = RateLimiter::new(config.registration.burst, config.registration.refill);
+        Ok(Arc::new(Self { config, addresses, ports, keys, registrations }))
+    }
+
+    /// The value of `resource_metadata` in every challenge of the resource (row R2).
+    pub fn resource_metadata_url(&self) -> &str {
+        &self.addresses.resource_metadata
+    }
+}
+
+impl std::fmt::Debug for OAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuth").field("issuer", &self.addresses.issuer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,212 @@
+//! Every way in which a person's page is refused, and the one mapping to a response.
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use margay_domain::{
+    page::ErrorPage,
+    ports::{ConsentError, StoreError},
+};
+
+use crate::text::cut;
+
+/// What to do about a flow that cannot go on.
+const START_AGAIN: &str = "Start again from your client.";
+
+/// Why there is no page, or no redirect.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PageError {
+    /// An error page.
+    #[error("{}", .0.title)]
+    Refused(ErrorPage),
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ErrorPage> for PageError {
+    fn from(page: ErrorPage) -> Self {
+        Self::Refused(page)
+    }
+}
+
+impl From<PageError> for ConsentError {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Refused(page) => Self::Refused(page),
+            PageError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let page = match self {
+            Self::Refused(page) => page,
+            Self::Store(error) => {
+                // No text from below reaches a person.
+                tracing::error!(%error, "store failed under an authorization page");
+                unavailable()
+            }
+        };
+        let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut text = format!("{}\n\n{}\n", page.title, page.message);
+        if let Some(detail) = &page.detail {
+            text.push_str(detail);
+            text.push('\n');
+        }
+        text.push_str(&page.advice);
+        text.push('\n');
+        let mut response = (status, text).into_response();
+        // The page layer draws it; without that layer the plain text still says what to do.
+        response.extensions_mut().insert(page);
+        response
+    }
+}
+
+/// Storage failed.
+pub(crate) fn unavailable() -> ErrorPage {
+    page(503, "This is not possible now", "The server could not read its database.", "Try again in a moment.")
+}
+
+/// No or no known client (row OR1).
+pub(crate) fn unknown_client(client_id: Option<&str>) -> ErrorPage {
+    ErrorPage {
+        detail: client_id.map(|id| cut(id, 200)),
+        ..page(
+            400,
+            "Unknown client",
+            "This server does not know the client that sent you here.",
+            "In the client, remove this server and add it again, so that it registers anew.",
+        )
+    }
+}
+
+/// The redirect URI is not one that the client registered, or it is missing (row OR1).
+pub(crate) fn redirect_not_registered(uri: &str) -> ErrorPage {
+    crate::redirect::not_allowed(
+        "The client asked to send its authorization code to an address that it did not register.".to_owned(),
+        "In the client, remove this server and add it again, so that it registers anew. If that does not help, tell \
+         whoever provides the client."
+            .to_owned(),
+        uri,
+    )
+}
+
+/// The query of an authorization request is too long.
+pub(crate) fn request_too_long() -> ErrorPage {
+    page(
+        400,
+        "The request is too long",
+        "The client sent an authorization request of more than 8 KB.",
+        "Tell whoever provides the client.",
+    )
+}
+
+/// No such flow.
+pub(crate) fn unknown_flow() -> ErrorPage {
+    page(404, "This request does not exist", "There is no authorization request at this address.", START_AGAIN)
+}
+
+/// A flow that began in another browser (row OP3).
+pub(crate) fn other_browser() -> ErrorPage {
+    page(
+        400,
+        "This request belongs to another browser",
+        "For your safety an authorization can be decided only in the browser in which it began.",
+        "Start again from your client, and go on in the browser window that it opens.",
+    )
+}
+
+/// A flow that was decided or is too old.
+pub(crate) fn flow_over() -> ErrorPage {
+    page(
+        410,
+        "This request is over",
+        "It was decided already, or more than 10 minutes have passed since it began.",
+        START_AGAIN,
+    )
+}
+
+/// The body of a decision is not the consent page's form.
+pub(crate) fn not_the_form() -> ErrorPage {
+    page(
+        400,
+        "The form could not be read",
+        "What was sent is not the form of the page MCP authorization.",
+        "Go back, reload the page and choose again.",
+    )
+}
+
+/// The anti-forgery token does not match (row OP3).
+pub(crate) fn form_too_old() -> ErrorPage {
+    page(
+        403,
+        "The page is too old",
+        "You signed in or out after this page was opened, so its answer was not accepted.",
+        "Go back, reload the page and choose again.",
+    )
+}
+
+/// Neither allow nor deny.
+pub(crate) fn no_decision() -> ErrorPage {
+    page(
+        400,
+        "Nothing was decided",
+        "The form says neither allow nor deny.",
+        "Go back, and choose one of the two buttons.",
+    )
+}
+
+/// Allowed, but nothing was selected.
+pub(crate) fn nothing_selected() -> ErrorPage {
+    page(
+        400,
+        "No permission is selected",
+        "A connection without any permission would be of no use.",
+        "Go back and select at least one permission, or cancel.",
+    )
+}
+
+/// A permission that the person's role does not hold now, or that cannot be granted (promise 2).
+pub(crate) fn not_yours_to_grant(names: &str) -> ErrorPage {
+    ErrorPage {
+        detail: Some(cut(names, 500)),
+        ..page(
+            403,
+            "You cannot grant this",
+            "The selection has permissions that your role does not hold now, so nothing was granted.",
+            "Go back, reload the page and choose again.",
+        )
+    }
+}
+
+/// The person was disabled, or lost the role, since the request began.
+pub(crate) fn account_disabled() -> ErrorPage {
+    page(
+        403,
+        "Your account cannot do this",
+        "Your account is disabled or has no role, so nothing was granted.",
+        "Ask an admin of this server.",
+    )
+}
+
+fn page(status: u16, title: &str, message: &str, advice: &str) -> ErrorPage {
+    ErrorPage { status, title: title.to_owned(), message: message.to_owned(), advice: advice.to_owned(), detail: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_response_carries_the_page_and_its_status() {
+        let response = PageError::from(flow_over()).into_response();
+        assert_eq!(response.status(), StatusCode::GONE);
+        assert_eq!(response.extensions().get::<ErrorPage>(), Some(&flow_over()));
+        let response = PageError::from(StoreError::Unavailable("secret path".to_owned())).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.extensions().get::<ErrorPage>(), Some(&unavailable()));
+    }
+}

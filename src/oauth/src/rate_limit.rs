@@ -1,0 +1,125 @@
+//! How many registrations one address may make (row OD7).
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use margay_domain::clock::Timestamp;
+
+/// So many addresses are told apart; beyond that the newcomers share one allowance.
+const MAX_PEERS: usize = 10_000;
+
+/// A limit per address: `burst` at once, then one per `refill`. In memory; a restart forgets it.
+pub(crate) struct RateLimiter {
+    refill: Duration,
+    /// How far ahead of the present an address may be.
+    tolerance: Duration,
+    /// When the allowance of an address is whole again.
+    whole_at: Mutex<HashMap<Peer, Timestamp>>,
+}
+
+/// Who is counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Peer {
+    V4(Ipv4Addr),
+    /// A /64: whoever has one address of it has them all.
+    V6(u64),
+    /// Address unknown, or no room for another one.
+    Others,
+}
+
+impl RateLimiter {
+    /// A limit of `burst` (at least 1) at once and one more per `refill`.
+    pub(crate) fn new(burst: u32, refill: Duration) -> Self {
+        let tolerance = refill.saturating_mul(burst.max(1) - 1);
+        Self { refill, tolerance, whole_at: Mutex::new(HashMap::new()) }
+    }
+
+    /// Counts one request of `ip`, or says after how long to try again.
+    pub(crate) fn check(&self, ip: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
+        let mut whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if whole_at.len() >= MAX_PEERS {
+            whole_at.retain(|_, at| now < *at);
+        }
+        let mut peer = Peer::of(ip);
+        if whole_at.len() >= MAX_PEERS && !whole_at.contains_key(&peer) {
+            peer = Peer::Others;
+        }
+        let at = whole_at.get(&peer).copied().unwrap_or(now).max(now);
+        let ahead = at.since(now);
+        if ahead > self.tolerance {
+            return Err(ahead.saturating_sub(self.tolerance));
+        }
+        whole_at.insert(peer, at.plus(self.refill));
+        Ok(())
+    }
+}
+
+impl Peer {
+    fn of(ip: Option<IpAddr>) -> Self {
+        match ip.map(|ip| ip.to_canonical()) {
+            Some(IpAddr::V4(address)) => Self::V4(address),
+            Some(IpAddr::V6(address)) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d].into_iter().fold(0, |prefix, segment| (prefix << 16) | u64::from(segment)))
+            }
+            None => Self::Others,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFILL: Duration = Duration::from_secs(10);
+
+    #[expect(clippy::unnecessary_wraps, reason = "the limiter takes an address that may be unknown")]
+    fn ip(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn a_burst_then_one_per_interval() {
+        let limiter = RateLimiter::new(3, REFILL);
+        let start = Timestamp::from_seconds(1000);
+        for _ in 0..3 {
+            assert_eq!(limiter.check(ip("192.0.2.1"), start), Ok(()));
+        }
+        assert_eq!(limiter.check(ip("192.0.2.1"), start), Err(REFILL));
+        assert_eq!(limiter.check(ip("192.0.2.2"), start), Ok(()));
+        let later = start.plus(REFILL);
+        assert_eq!(limiter.check(ip("192.0.2.1"), later), Ok(()));
+        assert_eq!(limiter.check(ip("192.0.2.1"), later), Err(REFILL));
+        let much_later = start.plus(Duration::from_hours(1));
+        for _ in 0..3 {
+            assert_eq!(limiter.check(ip("192.0.2.1"), much_later), Ok(()));
+        }
+        assert!(limiter.check(ip("192.0.2.1"), much_later).is_err());
+    }
+
+    #[test]
+    fn a_network_counts_as_one_address() {
+        assert_eq!(Peer::of(ip("2001:db8:1:2::1")), Peer::of(ip("2001:db8:1:2:ffff::9")));
+        assert_ne!(Peer::of(ip("2001:db8:1:2::1")), Peer::of(ip("2001:db8:1:3::1")));
+        assert_eq!(Peer::of(ip("::ffff:192.0.2.1")), Peer::of(ip("192.0.2.1")));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_newcomers_share() {
+        let limiter = RateLimiter::new(1, REFILL);
+        let now = Timestamp::from_seconds(1000);
+        for number in 0..u32::try_from(MAX_PEERS).unwrap() {
+            assert_eq!(limiter.check(Some(IpAddr::V4(Ipv4Addr::from_bits(number))), now), Ok(()));
+        }
+        assert_eq!(limiter.check(ip("192.0.2.1"), now), Ok(()));
+        assert!(limiter.check(ip("192.0.2.2"), now).is_err());
+        assert_eq!(limiter.whole_at.lock().unwrap().len(), MAX_PEERS + 1);
+        // Whoever is whole again is forgotten.
+        assert_eq!(limiter.check(ip("192.0.2.2"), now.plus(REFILL)), Ok(()));
+        assert_eq!(limiter.whole_at.lock().unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,83 @@
+//! `margay audit search`.
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Subcommand};
+use margay_domain::{
+    audit::{ActionResult, AuditQuery},
+    clock::Timestamp,
+};
+
+use super::Context;
+use crate::wiring::Parts;
+
+/// What to do with the audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Show events, newest first.
+    Search(Search),
+}
+
+/// Conditions; all must hold.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// Not before this time (RFC 3339 or a date).
+    #[arg(long)]
+    from: Option<String>,
+    /// Before this time.
+    #[arg(long)]
+    until: Option<String>,
+    /// Exactly this action, for example AI_TOOL_INVOKE.
+    #[arg(long)]
+    action: Option<String>,
+    /// Exactly this person, by e-mail address or id.
+    #[arg(long)]
+    actor: Option<String>,
+    /// Exactly this tool.
+    #[arg(long)]
+    tool: Option<String>,
+    /// SUCCEEDED, FAILED or PARTIALLY_FAILED.
+    #[arg(long)]
+    result: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+}
+
+pub(super) async fn run(context: &Context, command: AuditCommand) -> Result<()> {
+    let AuditCommand::Search(search) = command;
+    let time = |name: &str, text: Option<String>| {
+        text.map(|text| Timestamp::parse(&text).with_context(|| format!("--{name} {text}"))).transpose()
+    };
+    let result = search
+        .result
+        .map(|text| {
+            ActionResult::parse(&text.to_uppercase())
+                .with_context(|| format!("--result {text}: must be SUCCEEDED, FAILED or PARTIALLY_FAILED"))
+        })
+        .transpose()?;
+    let query = AuditQuery {
+        from: time("from", search.from)?,
+        until: time("until", search.until)?,
+        action: search.action,
+        actor: search.actor,
+        tool: search.tool,
+        result,
+        before: None,
+        limit: search.limit,
+    };
+    let parts = Parts::open(&context.config).await?;
+    let events = parts.store.audit_log().search(&query).await?;
+    context.print_rows(&["TIME", "ACTOR", "ACTION", "TOOL", "RESULT", "DESCRIPTION"], &events, |event| {
+        let tool = event.action_params.pointer("/static/toolName").and_then(|name| name.as_str()).unwrap_or("");
+        vec![
+            event.timestamp.to_rfc3339(),
+            event.actor.email.clone().unwrap_or_else(|| event.actor.name.clone()),
+            event.action_name.clone(),
+            tool.to_owned(),
+            event.action_result.as_str().to_owned(),
+            event.action_description.clone(),
+        ]
+    })?;
+    parts.store.close().await;
+    Ok(())
+}

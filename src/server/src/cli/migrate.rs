@@ -1,0 +1,13 @@
+//! `margay migrate`.
+
+use anyhow::Result;
+
+use super::Context;
+use crate::wiring::Parts;
+
+pub(super) async fn run(context: &Context) -> Result<()> {
+    let parts = Parts::open(&context.config).await?;
+    println!("The database is up to date.");
+    parts.store.close().await;
+    Ok(())
+}

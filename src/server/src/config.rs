@@ -1,0 +1,313 @@
+//! The configuration: `margay.toml`, overridden by `MARGAY_SECTION__KEY`, overridden by the command line.
+//!
+//! Unknown keys are errors. `docs/configuration.md` documents every key; a test compares the two.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use figment::{
+    Figment,
+    providers::{Env, Format as _, Serialized, Toml},
+};
+use margay_signin::TrustedProxy;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Addresses.
+    pub server: Server,
+    /// Where data is kept.
+    pub data: Data,
+    /// The database.
+    pub database: Database,
+    /// The data lake.
+    pub lake: Lake,
+    /// Lifetimes of the authorization server.
+    pub oauth: OAuth,
+    /// Browser sessions.
+    pub sign_in: SignIn,
+    /// The MCP endpoint.
+    pub mcp: Mcp,
+    /// Logging.
+    pub log: Log,
+}
+
+/// Addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Public URL of the pages; empty means `http://` and the listening address.
+    pub console_url: String,
+    /// Public URL of `/mcp`, tokens and discovery; empty means `console_url`.
+    pub api_url: String,
+    /// Proxies (addresses or networks) whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<String>,
+}
+
+/// Where data is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// The folder for database and lake; made if missing.
+    pub dir: PathBuf,
+}
+
+/// The database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `postgres://…`; empty means SQLite in the data folder.
+    pub url: String,
+}
+
+/// The data lake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lake {
+    /// Memory that all queries together may use, in MiB.
+    pub memory_limit_mib: u32,
+    /// Disk that queries may spill to, in MiB.
+    pub spill_limit_mib: u32,
+}
+
+/// Lifetimes of the authorization server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OAuth {
+    /// Lifetime of an access token, in minutes.
+    pub access_token_minutes: u32,
+    /// How long a refresh token may lie unused, in days.
+    pub refresh_idle_days: u32,
+    /// Lifetime of a connection whatever happens, in days.
+    pub connection_days: u32,
+    /// How long a superseded refresh token still gets its successor again, in seconds.
+    pub refresh_grace_seconds: u32,
+    /// How many clients may register from one address in an hour.
+    pub registrations_per_hour: u32,
+}
+
+/// Browser sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SignIn {
+    /// How long a browser session may lie unused, in minutes.
+    pub session_idle_minutes: u32,
+}
+
+/// The MCP endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mcp {
+    /// Values of `Host` to accept besides the host of `api_url`.
+    pub allowed_hosts: Vec<String>,
+    /// Values of `Origin` to accept besides the server's own, for clients that run in a browser.
+    pub allowed_origins: Vec<String>,
+    /// The largest request body, in KiB.
+    pub max_body_kib: u32,
+}
+
+/// Logging.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// What to log, for example `info` or `margay=debug,warn`.
+    pub filter: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            console_url: String::new(),
+            api_url: String::new(),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("./margay-data") }
+    }
+}
+
+impl Default for Lake {
+    fn default() -> Self {
+        Self { memory_limit_mib: 512, spill_limit_mib: 2048 }
+    }
+}
+
+impl Default for OAuth {
+    fn default() -> Self {
+        Self {
+            access_token_minutes: 60,
+            refresh_idle_days: 30,
+            connection_days: 180,
+            refresh_grace_seconds: 45,
+            registrations_per_hour: 60,
+        }
+    }
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        Self { session_idle_minutes: 720 }
+    }
+}
+
+impl Default for Mcp {
+    fn default() -> Self {
+        Self { allowed_hosts: Vec::new(), allowed_origins: Vec::new(), max_body_kib: 1024 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// A configuration that cannot be used. The text names the key.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file named with `--config` is not there.
+    #[error("the configuration file {0} does not exist")]
+    Missing(PathBuf),
+    /// A key is unknown or has the wrong type.
+    #[error("configuration: {0}")]
+    Invalid(String),
+}
+
+/// The public addresses, checked. Issuer and resource come from here only, never from a request (row OM5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Pages, for example `http://127.0.0.1:8080`. No trailing slash.
+    pub console_url: String,
+    /// `/mcp`, tokens, discovery; the issuer. No trailing slash.
+    pub api_url: String,
+    /// Whether cookies can be `Secure`.
+    pub secure: bool,
+}
+
+impl Config {
+    /// Reads `file` (or `margay.toml` in the current folder, if there is one) and the environment.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        match file {
+            Some(file) if !file.is_file() => return Err(ConfigError::Missing(file.to_path_buf())),
+            Some(file) => figment = figment.merge(Toml::file_exact(file)),
+            None if Path::new("margay.toml").is_file() => figment = figment.merge(Toml::file_exact("margay.toml")),
+            None => {}
+        }
+        // Names without a section (MARGAY_DEMO_PASSWORD) are not configuration keys.
+        let environment = Env::prefixed("MARGAY_").filter(|key| key.as_str().contains("__")).split("__");
+        figment.merge(environment).extract().map_err(|error| ConfigError::Invalid(explain(&error)))
+    }
+
+    /// The public addresses when listening on `bound`.
+    pub fn addresses(&self, bound: SocketAddr) -> Result<Addresses, ConfigError> {
+        let console_url = if self.server.console_url.is_empty() {
+            format!("http://{bound}")
+        } else {
+            check_url("server.console_url", &self.server.console_url)?
+        };
+        let api_url = if self.server.api_url.is_empty() {
+            console_url.clone()
+        } else {
+            check_url("server.api_url", &self.server.api_url)?
+        };
+        let secure = console_url.starts_with("https://");
+        Ok(Addresses { console_url, api_url, secure })
+    }
+
+    /// The SQLite file or the PostgreSQL server.
+    pub fn database(&self) -> margay_store::Database {
+        if self.database.url.is_empty() {
+            margay_store::Database::Sqlite { path: self.data.dir.join("margay.db") }
+        } else {
+            margay_store::Database::Postgres { url: self.database.url.clone() }
+        }
+    }
+
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub(crate) fn trusted_proxies(&self) -> Result<Vec<TrustedProxy>, ConfigError> {
+        let read = |text: &String| {
+            text.parse().map_err(|_| {
+                ConfigError::Invalid(format!("server.trusted_proxies: {text:?} is neither an address nor a network"))
+            })
+        };
+        self.server.trusted_proxies.iter().map(read).collect()
+    }
+
+    /// Days as a duration.
+    pub(crate) fn days(days: u32) -> Duration {
+        Duration::from_secs(u64::from(days) * 86_400)
+    }
+
+    /// Minutes as a duration.
+    pub(crate) fn minutes(minutes: u32) -> Duration {
+        Duration::from_secs(u64::from(minutes) * 60)
+    }
+}
+
+/// Row R10: https everywhere, plain http on loopback only.
+fn check_url(key: &str, text: &str) -> Result<String, ConfigError> {
+    let invalid = |reason: &str| ConfigError::Invalid(format!("{key}: {text:?} {reason}"));
+    let url = Url::parse(text).map_err(|_| invalid("is not a URL such as https://margay.example.com"))?;
+    let host = url.host_str().ok_or_else(|| invalid("names no host"))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if margay_rules::redirect::is_loopback(host) => {}
+        "http" => return Err(invalid("must begin with https://; plain http is for loopback only")),
+        _ => return Err(invalid("must begin with https://")),
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return Err(invalid("must be only scheme, host and port"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// figment's error as one sentence that names the key and where it came from.
+fn explain(error: &figment::Error) -> String {
+    let sentences: Vec<String> = error
+        .clone()
+        .into_iter()
+        .map(|one| {
+            let mut key = one.path.join(".");
+            let mut text = one.kind.to_string();
+            if let figment::error::Kind::UnknownField(field, _) = &one.kind {
+                key = if key.is_empty() { field.clone() } else { format!("{key}.{field}") };
+                "there is no such key".clone_into(&mut text);
+            }
+            let place = one
+                .metadata
+                .as_ref()
+                .and_then(|metadata| metadata.source.as_ref())
+                .map(|source| format!(" (in {source})"))
+                .unwrap_or_default();
+            format!("{key}: {text}{place}")
+        })
+        .collect();
+    sentences.join("; ")
+}

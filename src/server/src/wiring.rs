@@ -1,0 +1,267 @@
+//! Who gets which port. The one place where implementations meet.
+
+use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, anyhow};
+use async_trait::async_trait;
+use axum::Router;
+use leptos_config::LeptosOptions;
+use margay_app::SetupCheck;
+use margay_domain::{
+    audit_trail::AuditTrail,
+    clock::{Clock, SystemClock},
+    connections::Connections,
+    entropy::{Entropy, OsEntropy},
+    remote_mcp::RemoteMcp,
+};
+use margay_lake::{Lake, LakeConfig};
+use margay_mcp::{InFlight, McpConfig, McpState};
+use margay_oauth::{OAuth, OAuthConfig, OAuthPorts, RegistrationLimits};
+use margay_signin::{SignIn, SignInConfig};
+use margay_store::Store;
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    assets,
+    config::{Addresses, Config},
+    health,
+};
+
+/// What every command needs: the database, the lake, time and randomness.
+#[derive(Clone)]
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The lake.
+    pub lake: Lake,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The generator.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Parts {
+    /// Opens database and lake with the machine's clock and generator.
+    pub async fn open(config: &Config) -> Result<Self> {
+        Self::open_with(config, Arc::new(SystemClock), Arc::new(OsEntropy)).await
+    }
+
+    /// The same with a given clock and generator (tests).
+    pub async fn open_with(config: &Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self> {
+        let dir = &config.data.dir;
+        fs::create_dir_all(dir).with_context(|| format!("the data folder {} cannot be made", dir.display()))?;
+        let store = Store::open(&config.database()).await?;
+        let now = clock.now();
+        store.roles().ensure_built_in(now).await?;
+        for schema in margay_lake::managed_schemas(now) {
+            store.log_schemas().put(&schema).await?;
+        }
+        let lake_config = LakeConfig {
+            root: dir.join("lake"),
+            memory_limit_bytes: mebibytes(config.lake.memory_limit_mib),
+            spill_limit_bytes: mebibytes(config.lake.spill_limit_mib) as u64,
+        };
+        let lake = Lake::open(lake_config, store.log_schemas(), Arc::clone(&entropy))?;
+        Ok(Self { store, lake, clock, entropy })
+    }
+}
+
+fn mebibytes(count: u32) -> usize {
+    usize::try_from(u64::from(count) << 20).unwrap_or(usize::MAX)
+}
+
+/// The whole server as one router, and what belongs to it.
+pub struct Application {
+    /// Everything that is served.
+    pub router: Router,
+    /// Where.
+    pub addresses: Addresses,
+    /// Sign-in, for the first-admin link.
+    pub sign_in: Arc<SignIn>,
+    /// The data behind it.
+    pub parts: Parts,
+    /// Tool calls whose audit event is not written yet; awaited before the process ends (promise 4).
+    pub in_flight: InFlight,
+}
+
+/// Lets the page of the first-admin link ask whether it is open.
+struct SetupLink(Arc<SignIn>);
+
+#[async_trait]
+impl SetupCheck for SetupLink {
+    async fn is_open(&self, token: &str) -> bool {
+        self.0.setup_open(token).await
+    }
+}
+
+impl Application {
+    /// Wires everything for a server that listens on `bound`. `notice` stands on the sign-in page.
+    pub async fn new(
+        config: &Config,
+        parts: Parts,
+        bound: SocketAddr,
+        notice: Option<String>,
+        stop: CancellationToken,
+    ) -> Result<Self> {
+        let addresses = config.addresses(bound)?;
+        let Parts { store, clock, entropy, .. } = &parts;
+        let resource = format!("{}/mcp", addresses.api_url);
+        let oauth = OAuth::start(
+            OAuthConfig {
+                issuer: addresses.api_url.clone(),
+                console_url: addresses.console_url.clone(),
+                resource: resource.clone(),
+                access_token_lifetime: Config::minutes(config.oauth.access_token_minutes),
+                refresh_idle_lifetime: Config::days(config.oauth.refresh_idle_days),
+                grant_lifetime: Config::days(config.oauth.connection_days),
+                refresh_grace: Duration::from_secs(config.oauth.refresh_grace_seconds.into()),
+                registration: RegistrationLimits {
+                    burst: config.oauth.registrations_per_hour,
+                    refill: Duration::from_hours(1) / config.oauth.registrations_per_hour.max(1),
+                    ..RegistrationLimits::default()
+                },
+                service_documentation: None,
+            },
+            OAuthPorts {
+                clients: store.clients(),
+                flows: store.flows(),
+                grants: store.grants(),
+                settings: store.settings(),
+                signing_keys: store.signing_keys(),
+                users: store.users(),
+                roles: store.roles(),
+                audit: store.audit_log(),
+                clock: Arc::clone(clock),
+                entropy: Arc::clone(entropy),
+            },
+        )
+        .await?;
+        let sign_in = SignIn::new(
+            SignInConfig {
+                secure_cookies: addresses.secure,
+                session_idle: Config::minutes(config.sign_in.session_idle_minutes),
+                console_origin: addresses.console_url.clone(),
+                trusted_proxies: config.trusted_proxies()?,
+            },
+            store.users(),
+            store.roles(),
+            store.audit_log(),
+            store.settings(),
+            Arc::clone(clock),
+            Arc::clone(entropy),
+        );
+        let in_flight = InFlight::default();
+        let mcp = margay_mcp::router(
+            McpState {
+                config: McpConfig {
+                    resource_metadata_url: oauth.resource_metadata_url().to_owned(),
+                    allowed_hosts: allowed_hosts(config, &addresses, bound),
+                    allowed_origins: allowed_origins(config, &addresses),
+                    max_body_bytes: config.mcp.max_body_kib as usize * 1024,
+                    call_timeout: Duration::from_secs(310),
+                    server_version: env!("CARGO_PKG_VERSION").to_owned(),
+                    resource: resource.clone(),
+                },
+                verifier: oauth.clone(),
+                grants: store.grants(),
+                audit: store.audit_log(),
+                registry: margay_tools::Registry::product(),
+                ports: tool_ports(&parts).await?,
+                clock: Arc::clone(clock),
+                entropy: Arc::clone(entropy),
+                in_flight: in_flight.clone(),
+            },
+            stop,
+        );
+        let ui = margay_app::http::UiState {
+            leptos: leptos_options()?,
+            ui: margay_app::Ui {
+                consent: oauth.clone(),
+                connections: Connections {
+                    grants: store.grants(),
+                    audit: store.audit_log(),
+                    clock: Arc::clone(clock),
+                    entropy: Arc::clone(entropy),
+                },
+                remote_mcp: RemoteMcp {
+                    settings: store.settings(),
+                    audit: store.audit_log(),
+                    clock: Arc::clone(clock),
+                    entropy: Arc::clone(entropy),
+                },
+                audit: AuditTrail { audit: store.audit_log() },
+                setup: Arc::new(SetupLink(Arc::clone(&sign_in))),
+                clock: Arc::clone(clock),
+                endpoint: resource,
+                notice,
+                asset_version: assets::version(),
+            },
+        };
+        // What people's browsers open: session, anti-forgery and same-origin checks, drawn error pages.
+        let forms = margay_signin::router(Arc::clone(&sign_in)).merge(margay_oauth::browser_router(Arc::clone(&oauth)));
+        let pages = margay_app::http::router(ui.clone()).merge(forms);
+        let sessions = store.sessions().with_clock(Arc::clone(clock));
+        let pages = margay_app::http::draw(margay_signin::layers(pages, Arc::clone(&sign_in), sessions), ui.clone());
+        // What programs call: no cookies, no same-origin rule; they only need to know where a request came from.
+        let programs = margay_signin::with_origin(margay_oauth::client_router(oauth).merge(mcp), Arc::clone(&sign_in));
+        let router = Router::new()
+            .fallback(margay_app::http::not_found)
+            .with_state(ui)
+            .merge(pages)
+            .merge(programs)
+            .merge(assets::router())
+            .merge(health::router(store.clone()))
+            .layer(CatchPanicLayer::new());
+        Ok(Self { router, addresses, sign_in, parts, in_flight })
+    }
+}
+
+/// What tools read from.
+async fn tool_ports(parts: &Parts) -> Result<margay_tools::Ports> {
+    let Parts { store, lake, clock, .. } = parts;
+    Ok(margay_tools::Ports {
+        alerts: store.alerts(),
+        detections: store.detections(),
+        enrichments: store.enrichments(),
+        log_schemas: store.log_schemas(),
+        users: store.users(),
+        roles: store.roles(),
+        lake: Arc::new(lake.clone()),
+        clock: Arc::clone(clock),
+        cursor_key: cursor_key(store).await?,
+    })
+}
+
+/// The key that signs cursors: derived from the signing key, so that all nodes have the same.
+async fn cursor_key(store: &Store) -> Result<[u8; 32]> {
+    let keys = store.signing_keys().list().await?;
+    let key = keys.iter().find(|key| key.retired_at.is_none()).ok_or_else(|| anyhow!("there is no signing key"))?;
+    let mut hasher = Sha256::new();
+    hasher.update(b"margay-cursor-v1");
+    hasher.update(&key.private_der);
+    Ok(hasher.finalize().into())
+}
+
+fn allowed_hosts(config: &Config, addresses: &Addresses, bound: SocketAddr) -> Vec<String> {
+    let mut hosts = config.mcp.allowed_hosts.clone();
+    hosts.extend(addresses.api_url.split_once("://").map(|(_, authority)| authority.to_owned()));
+    if bound.ip().is_loopback() {
+        // A loopback server is reachable by each of its names, also through a port forward.
+        hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+    }
+    hosts
+}
+
+fn allowed_origins(config: &Config, addresses: &Addresses) -> Vec<String> {
+    let mut origins = config.mcp.allowed_origins.clone();
+    origins.push(addresses.api_url.clone());
+    origins.push(addresses.console_url.clone());
+    origins
+}
+
+/// The Leptos options, compiled in from `Leptos.toml`.
+pub fn leptos_options() -> Result<LeptosOptions> {
+    leptos_config::get_config_from_str(include_str!("../../../Leptos.toml")).context("Leptos.toml")
+}

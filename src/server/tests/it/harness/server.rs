@@ -1,0 +1,121 @@
+//! The server under test.
+
+use std::{sync::Arc, time::Duration};
+
+use margay_domain::{
+    clock::{Clock as _, SystemClock},
+    entropy::OsEntropy,
+    id::RoleId,
+    role::{LogTypeAccess, Role},
+    rules::Permission,
+    testing::ManualClock,
+};
+use margay_server::{
+    cli::{Running, start},
+    config::Config,
+    wiring::Parts,
+};
+use margay_signin::accounts::{Accounts, NewAccount};
+use margay_store::{Database, test_postgres::TestPostgres};
+
+/// The password of everybody in these tests.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// Where the data is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A server on a free port, with the three people of the demo and no data.
+pub(crate) struct TestServer {
+    pub(crate) url: String,
+    pub(crate) parts: Parts,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) config: Config,
+}
+
+impl TestServer {
+    /// Runs `story` against a new server and ends it.
+    pub(crate) async fn run(engine: Engine, story: impl AsyncFnOnce(&Self)) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut config = Config::default();
+        config.data.dir = dir.path().join("data");
+        config.server.listen = ([127, 0, 0, 1], 0).into();
+        let postgres = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => match TestPostgres::start().expect("PostgreSQL starts") {
+                Some(server) => Some(server),
+                None => return,
+            },
+        };
+        if let Some(server) = &postgres {
+            let database = server.create_database().await.expect("a database");
+            if let Database::Postgres { url } = database {
+                config.database.url = url;
+            }
+        }
+        // Starts at the present, because cookies and logs carry it, and moves only when a story says so.
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let parts = Parts::open_with(&config, clock.clone(), Arc::new(OsEntropy)).await.expect("the data opens");
+        let server = Self::start(config, parts, clock).await;
+        story(&server.0).await;
+        server.1.stop().await.expect("the server stops");
+    }
+
+    async fn start(config: Config, parts: Parts, clock: Arc<ManualClock>) -> (Self, Running) {
+        let accounts = accounts(&parts);
+        for (name, role) in [("admin", "Admin"), ("analyst", "Analyst"), ("viewer", "AnalystReadOnly")] {
+            let account = NewAccount {
+                email: format!("{name}@example.com"),
+                given_name: name.to_owned(),
+                family_name: "Example".to_owned(),
+                role: role.to_owned(),
+                password: Some(PASSWORD.to_owned()),
+            };
+            accounts.create_user(account).await.expect("an account");
+        }
+        let running = start(&config, parts.clone(), None).await.expect("the server starts");
+        let url = running.application.addresses.console_url.clone();
+        (Self { url, parts, clock, config }, running)
+    }
+
+    /// Moves the server's clock.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Gives a person a new role that holds exactly `permissions`.
+    pub(crate) async fn give_custom_role(&self, email: &str, permissions: &[Permission]) {
+        let now = self.clock.now();
+        let id = RoleId::generate(now, &OsEntropy);
+        let role = Role {
+            name: id.to_string(),
+            id,
+            permissions: permissions.iter().copied().collect(),
+            log_types: LogTypeAccess::AllowAll,
+            built_in: false,
+            created_at: now,
+            updated_at: now,
+        };
+        self.parts.store.roles().create(&role).await.expect("a role");
+        self.accounts().set_role(email, &role.name).await.expect("the role is set");
+    }
+
+    /// What `margay user …` does.
+    pub(crate) fn accounts(&self) -> Accounts {
+        accounts(&self.parts)
+    }
+}
+
+fn accounts(parts: &Parts) -> Accounts {
+    Accounts {
+        users: parts.store.users(),
+        roles: parts.store.roles(),
+        grants: parts.store.grants(),
+        audit: parts.store.audit_log(),
+        clock: parts.clock.clone(),
+        entropy: parts.entropy.clone(),
+    }
+}

@@ -1,0 +1,57 @@
+//! `POST /sign-in`.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Form,
+    extract::{State, rejection::FormRejection},
+    response::Response,
+};
+use margay_domain::principal::{Browser, Origin};
+use serde::Deserialize;
+use tower_sessions::Session;
+
+use crate::{
+    answer, codes,
+    service::{SignIn, SignInError},
+};
+
+/// The posted form; names from `margay_rules::forms`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SignInForm {
+    email: String,
+    password: String,
+    next: String,
+    csrf: String,
+}
+
+/// Signs a person in and sends them on to `next`, or back to the form with a code of [`codes`].
+pub(crate) async fn handle(
+    State(sign_in): State<Arc<SignIn>>,
+    Extension(browser): Extension<Browser>,
+    Extension(origin): Extension<Origin>,
+    Extension(session): Extension<Session>,
+    form: Result<Form<SignInForm>, FormRejection>,
+) -> Response {
+    let Ok(Form(form)) = form else { return answer::sign_in_page(codes::EXPIRED, "") };
+    // Row OP3: before anything else.
+    if !browser.csrf_matches(&form.csrf) {
+        return answer::sign_in_page(codes::EXPIRED, &form.next);
+    }
+    match sign_in.attempt(&session, &origin, &form.email, form.password).await {
+        Ok(()) => answer::see_other(answer::local_path(&form.next).unwrap_or(answer::HOME)),
+        Err(error) => refusal(&error, &form.next),
+    }
+}
+
+fn refusal(error: &SignInError, next: &str) -> Response {
+    match error {
+        SignInError::Invalid => answer::sign_in_page(codes::INVALID, next),
+        SignInError::Limited => answer::sign_in_page(codes::LIMITED, next),
+        SignInError::Password(_) | SignInError::Store(_) | SignInError::Session(_) => {
+            tracing::error!(%error, "sign-in failed");
+            answer::unavailable()
+        }
+    }
+}

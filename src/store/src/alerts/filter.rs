@@ -1,0 +1,150 @@
+//! Which alerts, and which page of them, in SQL.
+
+use margay_domain::alert::{AlertFilter, AlertPosition, AlertStatus, AlertType, Severity};
+use sqlx::{Database, Encode, QueryBuilder, Type};
+
+use crate::codec::{like_contains, text};
+
+/// The longest pattern that SQLite takes is 50000 bytes. No title is a tenth as long.
+const MAX_PATTERN: usize = 50_000;
+
+/// A title, or a part of one, as it is compared: the engines fold case differently, so it is folded here.
+pub(super) fn fold(title: &str) -> String {
+    text(&title.to_lowercase())
+}
+
+/// Adds ` AND …` for every condition of `filter`, on `alerts a`.
+pub(super) fn push_conditions<DB>(sql: &mut QueryBuilder<DB>, filter: &AlertFilter)
+where
+    DB: Database,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+    for<'q> i64: Encode<'q, DB> + Type<DB>,
+{
+    if let Some(from) = filter.from {
+        sql.push(" AND a.created_at >= ").push_bind(from.as_micros());
+    }
+    if let Some(until) = filter.until {
+        sql.push(" AND a.created_at < ").push_bind(until.as_micros());
+    }
+    push_any(sql, "a.severity", filter.severities.iter().copied().map(Severity::as_str));
+    push_any(sql, "a.status", filter.statuses.iter().copied().map(AlertStatus::as_str));
+    push_any(sql, "a.kind", filter.kinds.iter().copied().map(AlertType::as_str));
+    if let Some(detection) = &filter.detection_id {
+        sql.push(" AND a.detection_id = ").push_bind(text(detection));
+    }
+    if !filter.log_types.is_empty() {
+        sql.push(" AND EXISTS (SELECT 1 FROM alert_log_types l WHERE l.alert_id = a.id");
+        push_any(sql, "l.log_type", filter.log_types.iter().map(String::as_str));
+        sql.push(")");
+    }
+    if let Some(needle) = &filter.title_contains {
+        push_title(sql, needle);
+    }
+    if let Some(least) = filter.min_events {
+        sql.push(" AND a.event_count >= ").push_bind(least);
+    }
+    if let Some(most) = filter.max_events {
+        sql.push(" AND a.event_count <= ").push_bind(most);
+    }
+    push_any(sql, "a.assignee_id", filter.assignee_ids.iter().map(String::as_str));
+}
+
+/// Adds the position, the order and the limit of a page. Time and id together are unique, so that no alert is
+/// skipped or repeated between pages, however many share a moment.
+pub(super) fn push_page<DB>(sql: &mut QueryBuilder<DB>, ascending: bool, after: Option<&AlertPosition>, limit: u32)
+where
+    DB: Database,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+    for<'q> i64: Encode<'q, DB> + Type<DB>,
+{
+    let (beyond, order) = if ascending { (">", "ASC") } else { ("<", "DESC") };
+    if let Some(position) = after {
+        sql.push(" AND (a.created_at, a.id) ").push(beyond).push(" (");
+        sql.push_bind(position.created_at.as_micros()).push(", ");
+        sql.push_bind(text(position.id.as_str())).push(")");
+    }
+    sql.push(" ORDER BY a.created_at ").push(order).push(", a.id ").push(order);
+    sql.push(" LIMIT ").push_bind(i64::from(limit));
+}
+
+/// Adds ` AND column IN (…)`; nothing if there are no values.
+fn push_any<'v, DB>(sql: &mut QueryBuilder<DB>, column: &'static str, values: impl ExactSizeIterator<Item = &'v str>)
+where
+    DB: Database,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+{
+    if values.len() == 0 {
+        return;
+    }
+    sql.push(" AND ").push(column).push(" IN (");
+    let mut list = sql.separated(", ");
+    for value in values {
+        list.push_bind(text(value));
+    }
+    sql.push(")");
+}
+
+fn push_title<DB>(sql: &mut QueryBuilder<DB>, needle: &str)
+where
+    DB: Database,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+{
+    let pattern = like_contains(&fold(needle));
+    if pattern.len() > MAX_PATTERN {
+        sql.push(" AND 1 = 0");
+    } else {
+        sql.push(" AND a.title_folded LIKE ").push_bind(pattern).push(" ESCAPE '\\'");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use margay_domain::{clock::Timestamp, id::AlertId};
+    use sqlx::{Postgres, Sqlite};
+
+    use super::*;
+
+    fn filter() -> AlertFilter {
+        AlertFilter {
+            severities: vec![Severity::High, Severity::Critical],
+            statuses: vec![AlertStatus::Open],
+            log_types: vec!["AWS.CloudTrail".to_owned()],
+            title_contains: Some("Root".to_owned()),
+            ..AlertFilter::default()
+        }
+    }
+
+    #[test]
+    fn conditions_are_bound_and_never_pasted() {
+        let mut sql = QueryBuilder::<Postgres>::new("");
+        push_conditions(&mut sql, &filter());
+        assert_eq!(
+            sql.into_string(),
+            " AND a.severity IN ($1, $2) AND a.status IN ($3) \
+             AND EXISTS (SELECT 1 FROM alert_log_types l WHERE l.alert_id = a.id AND l.log_type IN ($4)) \
+             AND a.title_folded LIKE $5 ESCAPE '\\'"
+        );
+    }
+
+    #[test]
+    fn a_page_follows_its_position_in_both_directions() {
+        let position = AlertPosition { created_at: Timestamp::from_seconds(1), id: AlertId::new("alr_1") };
+        for (ascending, beyond, order) in [(true, ">", "ASC"), (false, "<", "DESC")] {
+            let mut sql = QueryBuilder::<Sqlite>::new("");
+            push_page(&mut sql, ascending, Some(&position), 10);
+            assert_eq!(
+                sql.into_string(),
+                format!(
+                    " AND (a.created_at, a.id) {beyond} (?, ?) ORDER BY a.created_at {order}, a.id {order} LIMIT ?"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn an_endless_needle_matches_nothing() {
+        let mut sql = QueryBuilder::<Sqlite>::new("");
+        push_title(&mut sql, &"x".repeat(MAX_PATTERN));
+        assert_eq!(sql.into_string(), " AND 1 = 0");
+    }
+}

@@ -1,0 +1,145 @@
+//! The port `Clients`.
+
+use async_trait::async_trait;
+use margay_domain::{
+    client::{Client, ClientSource},
+    clock::Timestamp,
+    id::ClientId,
+    ports::{Clients, StoreError, StoreResult},
+};
+
+use crate::{
+    codec::{from_json, micros, optional_text, text, timestamp, to_json, word},
+    engine::{Engine, on_read, on_write},
+    error::DbResult as _,
+};
+
+const CLIENT: &str = "client";
+
+/// The columns of a [`ClientRow`], from `clients c`.
+macro_rules! client_columns {
+    () => {
+        "c.id AS c_id, c.name AS c_name, c.redirect_uris AS c_redirect_uris, c.client_uri AS c_client_uri, \
+         c.application_type AS c_application_type, c.grant_types AS c_grant_types, c.source AS c_source, \
+         c.created_at AS c_created_at, c.last_authorized_at AS c_last_authorized_at"
+    };
+}
+pub(crate) use client_columns;
+
+/// A client as stored.
+#[derive(sqlx::FromRow)]
+pub(crate) struct ClientRow {
+    #[sqlx(rename = "c_id")]
+    id: String,
+    #[sqlx(rename = "c_name")]
+    name: String,
+    #[sqlx(rename = "c_redirect_uris")]
+    redirect_uris: String,
+    #[sqlx(rename = "c_client_uri")]
+    client_uri: Option<String>,
+    #[sqlx(rename = "c_application_type")]
+    application_type: Option<String>,
+    #[sqlx(rename = "c_grant_types")]
+    grant_types: String,
+    #[sqlx(rename = "c_source")]
+    source: String,
+    #[sqlx(rename = "c_created_at")]
+    created_at: i64,
+    #[sqlx(rename = "c_last_authorized_at")]
+    last_authorized_at: Option<i64>,
+}
+
+impl ClientRow {
+    pub(crate) fn into_client(self) -> StoreResult<Client> {
+        Ok(Client {
+            redirect_uris: from_json("redirect URIs of a client", &self.redirect_uris)?,
+            grant_types: from_json("grant types of a client", &self.grant_types)?,
+            source: word("source of a client", &self.source, parse_source)?,
+            id: ClientId::new(self.id),
+            name: self.name,
+            client_uri: self.client_uri,
+            application_type: self.application_type,
+            created_at: Timestamp::from_micros(self.created_at),
+            last_authorized_at: timestamp(self.last_authorized_at),
+        })
+    }
+}
+
+const REGISTERED: &str = "registered";
+const PREREGISTERED: &str = "preregistered";
+
+const fn source_word(source: ClientSource) -> &'static str {
+    match source {
+        ClientSource::Registered => REGISTERED,
+        ClientSource::Preregistered => PREREGISTERED,
+    }
+}
+
+fn parse_source(word: &str) -> Option<ClientSource> {
+    match word {
+        REGISTERED => Some(ClientSource::Registered),
+        PREREGISTERED => Some(ClientSource::Preregistered),
+        _ => None,
+    }
+}
+
+/// Clients in the database.
+#[derive(Clone, Debug)]
+pub(crate) struct SqlClients(pub(crate) Engine);
+
+#[async_trait]
+impl Clients for SqlClients {
+    async fn create(&self, client: &Client) -> StoreResult<()> {
+        const SQL: &str = "INSERT INTO clients (id, name, redirect_uris, client_uri, application_type, grant_types, \
+             source, created_at, last_authorized_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        on_write!(self.0, |pool| {
+            sqlx::query(SQL)
+                .bind(text(client.id.as_str()))
+                .bind(text(&client.name))
+                .bind(to_json(&client.redirect_uris)?)
+                .bind(optional_text(client.client_uri.as_deref()))
+                .bind(optional_text(client.application_type.as_deref()))
+                .bind(to_json(&client.grant_types)?)
+                .bind(source_word(client.source))
+                .bind(client.created_at.as_micros())
+                .bind(micros(client.last_authorized_at))
+                .execute(pool)
+                .await
+                .naming("a client with this id", CLIENT)?
+                .rows_affected()
+        });
+        Ok(())
+    }
+
+    async fn get(&self, id: &ClientId) -> StoreResult<Option<Client>> {
+        const SQL: &str = concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.id = $1");
+        let row = on_read!(self.0, |pool| {
+            sqlx::query_as::<_, ClientRow>(SQL).bind(text(id.as_str())).fetch_optional(pool).await.db()?
+        });
+        row.map(ClientRow::into_client).transpose()
+    }
+
+    async fn list(&self) -> StoreResult<Vec<Client>> {
+        const SQL: &str =
+            concat!("SELECT ", client_columns!(), " FROM clients c ORDER BY c.created_at DESC, c.id DESC");
+        let rows = on_read!(self.0, |pool| sqlx::query_as::<_, ClientRow>(SQL).fetch_all(pool).await.db()?);
+        rows.into_iter().map(ClientRow::into_client).collect()
+    }
+
+    async fn authorized(&self, id: &ClientId, at: Timestamp) -> StoreResult<()> {
+        const SQL: &str = "UPDATE clients SET last_authorized_at = $2 WHERE id = $1";
+        let changed = on_write!(self.0, |pool| {
+            sqlx::query(SQL).bind(text(id.as_str())).bind(at.as_micros()).execute(pool).await.db()?.rows_affected()
+        });
+        if changed == 0 { Err(StoreError::NotFound(CLIENT)) } else { Ok(()) }
+    }
+
+    async fn collect_unused(&self, before: Timestamp) -> StoreResult<u64> {
+        // Clients that an admin added stay until the admin removes them. Flows go with their client.
+        const SQL: &str = "DELETE FROM clients WHERE source = $1 AND last_authorized_at IS NULL AND created_at < $2 \
+             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = clients.id)";
+        Ok(on_write!(self.0, |pool| {
+            sqlx::query(SQL).bind(REGISTERED).bind(before.as_micros()).execute(pool).await.db()?.rows_affected()
+        }))
+    }
+}

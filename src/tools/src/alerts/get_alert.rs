@@ -1,0 +1,93 @@
+//! `get_alert`.
+
+use async_trait::async_trait;
+use margay_domain::rules::Permission;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::alert_object::AlertDetails;
+use crate::{
+    tool::{Requirement, ToolContext, ToolError, TypedTool},
+    untrusted,
+};
+
+/// Shows one alert.
+pub(crate) struct GetAlert;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    #[schemars(length(min = 1))]
+    alert_id: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Output {
+    alert: AlertDetails,
+    /// How many of its events get_alert_events can show.
+    readable_events: usize,
+    /// Events of log types that the role may not read.
+    withheld_events: usize,
+}
+
+#[async_trait]
+impl TypedTool for GetAlert {
+    const NAME: &'static str = "get_alert";
+    const TITLE: &'static str = "Get an alert";
+    const DESCRIPTION: &'static str = "Shows one alert with description, runbook and context. Next: get_alert_events for its events, list_alert_comments for what people wrote, get_detection (alert.detection.id) for the source that raised it.";
+    const REQUIRES: Requirement = Requirement::All(&[Permission::AlertRead]);
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
+        let alert = super::find(context, &input.alert_id).await?;
+        let access = &context.principal.role.log_types;
+        let readable_events = alert.events.iter().filter(|event| access.allows(&event.log_type)).count();
+        Ok(Output {
+            alert: AlertDetails::new(&alert),
+            readable_events,
+            withheld_events: alert.events.len() - readable_events,
+        })
+    }
+
+    fn text(output: &Output) -> String {
+        untrusted::text(output)
+    }
+
+    fn rows(_output: &Output) -> Option<u64> {
+        Some(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use margay_domain::{alert::Alert, role::LogTypeAccess};
+    use serde_json::json;
+
+    use super::*;
+    use crate::fakes::{self, World};
+
+    #[tokio::test]
+    async fn it_shows_the_alert_and_counts_its_events() {
+        let mut world = World::new();
+        world.log_types = LogTypeAccess::Deny(vec!["Okta.SystemLog".to_owned()]);
+        world.alerts.push(Alert {
+            events: vec![fakes::event_ref("AWS.CloudTrail", "r1"), fakes::event_ref("Okta.SystemLog", "r2")],
+            ..fakes::alert("a1", 1)
+        });
+        let answer = fakes::call(GetAlert, &world.context(), json!({ "alert_id": "a1" })).await.unwrap();
+        assert_eq!(answer["alert"]["id"], "a1");
+        assert_eq!(answer["alert"]["runbook"], "What to do");
+        assert_eq!((&answer["readable_events"], &answer["withheld_events"]), (&json!(1), &json!(1)));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_alert_is_not_found() {
+        let context = World::new().context();
+        let error = fakes::refused(GetAlert, &context, json!({ "alert_id": "nope" })).await;
+        assert_eq!(error.code, "not_found");
+        assert!(error.message.starts_with("No alert found with ID: nope"));
+        assert_eq!(fakes::refused(GetAlert, &context, json!({ "alert_id": " " })).await.code, "invalid_argument");
+        assert_eq!(fakes::refused(GetAlert, &context, json!({})).await.code, "invalid_argument");
+    }
+}

@@ -1,0 +1,419 @@
+//! `list_alerts`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use margay_domain::{
+    alert::{Alert, AlertFilter, AlertPosition, AlertStatus, AlertType, Severity},
+    clock::Timestamp,
+    id::AlertId,
+    rules::Permission,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::alert_object::AlertObject;
+use crate::{
+    arguments, cursor,
+    tool::{Requirement, ToolContext, ToolError, TypedTool},
+    untrusted,
+};
+
+/// How far back a list goes if neither dates nor a detection say which alerts.
+const DEFAULT_WINDOW: Duration = Duration::from_hours(7 * 24);
+
+/// Lists alerts, newest first.
+pub(crate) struct ListAlerts;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    /// Created at or after (ISO-8601).
+    start_date: Option<String>,
+    /// Created before (ISO-8601). Default: now.
+    end_date: Option<String>,
+    /// CRITICAL, HIGH, MEDIUM, LOW, INFO.
+    severities: Option<Vec<String>>,
+    /// OPEN, TRIAGED, RESOLVED, CLOSED.
+    statuses: Option<Vec<String>>,
+    /// ALERT (default), DETECTION_ERROR or SYSTEM_ERROR.
+    alert_type: Option<String>,
+    /// Of ALERT: RULE, SCHEDULED_RULE, POLICY, CORRELATION_RULE. Of DETECTION_ERROR: RULE_ERROR, SCHEDULED_RULE_ERROR, CORRELATION_RULE_ERROR.
+    subtypes: Option<Vec<String>>,
+    detection_id: Option<String>,
+    /// With events of any of these log types, such as AWS.CloudTrail.
+    log_types: Option<Vec<String>>,
+    /// Part of the title; case does not matter.
+    name_contains: Option<String>,
+    #[schemars(range(min = 0))]
+    event_count_min: Option<i64>,
+    #[schemars(range(min = 0))]
+    event_count_max: Option<i64>,
+    /// User ids.
+    assignee_ids: Option<Vec<String>>,
+    /// desc (default: newest first) or asc.
+    sort_dir: Option<String>,
+    /// Default 25.
+    #[schemars(range(min = 1, max = 50))]
+    page_size: Option<i64>,
+    /// next_cursor of the same call before.
+    cursor: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Output {
+    alerts: Vec<AlertObject>,
+    /// How many match on all pages.
+    total_alerts: u64,
+    returned: usize,
+    window: Window,
+    has_next_page: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Window {
+    /// Absent: from the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    until: String,
+    /// Nothing said which alerts, so that only the last 7 days were searched.
+    defaulted: bool,
+}
+
+/// What was asked, in one fixed form; a cursor is bound to it.
+#[derive(Serialize)]
+struct Filter {
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+    severities: Vec<Severity>,
+    statuses: Vec<AlertStatus>,
+    kinds: Vec<AlertType>,
+    detection_id: Option<String>,
+    log_types: Vec<String>,
+    name_contains: Option<String>,
+    event_count_min: Option<i64>,
+    event_count_max: Option<i64>,
+    assignee_ids: Vec<String>,
+    ascending: bool,
+}
+
+/// The time that is searched. Every page of a list has the same, so that it stays one list. Microseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Span {
+    from: Option<i64>,
+    until: i64,
+    defaulted: bool,
+}
+
+/// Where a page begins. Times are in microseconds, because their text form is coarser than what they sort by.
+#[derive(Serialize, Deserialize)]
+struct Position {
+    span: Span,
+    created_at: i64,
+    id: String,
+}
+
+#[async_trait]
+impl TypedTool for ListAlerts {
+    const NAME: &'static str = "list_alerts";
+    const TITLE: &'static str = "List alerts";
+    const DESCRIPTION: &'static str = "Lists alerts with their severity, status and detection, newest first, 25 per page (at most 50). Without dates and detection_id it covers the last 7 days; `window` says what was searched. Next: get_alert for runbook and context, get_alert_events for the events behind one.";
+    const REQUIRES: Requirement = Requirement::All(&[Permission::AlertRead]);
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
+        let page_size = arguments::number("page_size", input.page_size, 25, 1..=50)?;
+        let cursor = arguments::optional(input.cursor.clone());
+        let filter = Filter::read(input)?;
+        let position =
+            cursor.map(|cursor| cursor::open::<Position>(context, Self::NAME, &filter, &cursor)).transpose()?;
+        let span =
+            position.as_ref().map_or_else(|| Span::of(&filter, context.ports.clock.now()), |position| position.span);
+        let after = position.map(Position::after);
+        let query = filter.query(span);
+        let mut alerts = context.ports.alerts.list(&query, after.as_ref(), u32::from(page_size) + 1).await?;
+        let total_alerts = context.ports.alerts.count(&query).await?;
+        let has_next_page = alerts.len() > usize::from(page_size);
+        alerts.truncate(usize::from(page_size));
+        let next_cursor = alerts
+            .last()
+            .filter(|_| has_next_page)
+            .map(|last| cursor::seal(context, Self::NAME, &filter, &Position::behind(span, last)))
+            .transpose()?;
+        Ok(Output {
+            returned: alerts.len(),
+            hint: hint(total_alerts, has_next_page, span),
+            alerts: alerts.iter().map(AlertObject::new).collect(),
+            total_alerts,
+            window: span.window(),
+            has_next_page,
+            next_cursor,
+        })
+    }
+
+    fn text(output: &Output) -> String {
+        untrusted::text(output)
+    }
+
+    fn rows(output: &Output) -> Option<u64> {
+        u64::try_from(output.returned).ok()
+    }
+}
+
+impl Filter {
+    fn read(input: Input) -> Result<Self, ToolError> {
+        let start = arguments::date(input.start_date)?;
+        let end = arguments::date(input.end_date)?;
+        if start.is_some_and(|start| end.is_some_and(|end| start >= end)) {
+            return Err(ToolError::invalid_argument("end_date must be later than start_date."));
+        }
+        let (event_count_min, event_count_max) = (input.event_count_min, input.event_count_max);
+        let least = event_count_min.unwrap_or(0);
+        if least < 0 || event_count_max.is_some_and(|most| most < least) {
+            return Err(ToolError::invalid_argument(
+                "event_count_min must not be negative, and event_count_max not less than it.",
+            ));
+        }
+        let ascending = match arguments::optional(input.sort_dir) {
+            Some(direction) => arguments::word("sort_dir", &direction, &["asc", "desc"], |word| word)? == "asc",
+            None => false,
+        };
+        Ok(Self {
+            start,
+            end,
+            severities: arguments::words("severity", input.severities, Severity::ALL, Severity::as_str)?,
+            statuses: arguments::words("status", input.statuses, AlertStatus::ALL, AlertStatus::as_str)?,
+            kinds: kinds(arguments::optional(input.alert_type), input.subtypes)?,
+            detection_id: arguments::optional(input.detection_id),
+            log_types: arguments::list(input.log_types),
+            name_contains: arguments::optional(input.name_contains),
+            event_count_min,
+            event_count_max,
+            assignee_ids: arguments::list(input.assignee_ids),
+            ascending,
+        })
+    }
+
+    fn query(&self, span: Span) -> AlertFilter {
+        AlertFilter {
+            from: span.from.map(Timestamp::from_micros),
+            until: Some(Timestamp::from_micros(span.until)),
+            severities: self.severities.clone(),
+            statuses: self.statuses.clone(),
+            kinds: self.kinds.clone(),
+            detection_id: self.detection_id.clone(),
+            log_types: self.log_types.clone(),
+            title_contains: self.name_contains.clone(),
+            min_events: self.event_count_min,
+            max_events: self.event_count_max,
+            assignee_ids: self.assignee_ids.clone(),
+            ascending: self.ascending,
+        }
+    }
+}
+
+impl Span {
+    fn of(filter: &Filter, now: Timestamp) -> Self {
+        let defaulted = filter.start.is_none() && filter.end.is_none() && filter.detection_id.is_none();
+        let from = if defaulted { Some(now.minus(DEFAULT_WINDOW)) } else { filter.start };
+        Self { from: from.map(Timestamp::as_micros), until: filter.end.unwrap_or(now).as_micros(), defaulted }
+    }
+
+    fn window(self) -> Window {
+        Window {
+            from: self.from.map(|from| Timestamp::from_micros(from).to_rfc3339()),
+            until: Timestamp::from_micros(self.until).to_rfc3339(),
+            defaulted: self.defaulted,
+        }
+    }
+}
+
+impl Position {
+    fn behind(span: Span, last: &Alert) -> Self {
+        Self { span, created_at: last.created_at.as_micros(), id: last.id.to_string() }
+    }
+
+    fn after(self) -> AlertPosition {
+        AlertPosition { created_at: Timestamp::from_micros(self.created_at), id: AlertId::new(self.id) }
+    }
+}
+
+/// The three kinds of alerts that `alert_type` names.
+#[derive(Clone, Copy)]
+enum Family {
+    Alert,
+    DetectionError,
+    SystemError,
+}
+
+impl Family {
+    const ALL: [Self; 3] = [Self::Alert, Self::DetectionError, Self::SystemError];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert => "ALERT",
+            Self::DetectionError => "DETECTION_ERROR",
+            Self::SystemError => "SYSTEM_ERROR",
+        }
+    }
+
+    const fn kinds(self) -> &'static [AlertType] {
+        match self {
+            Self::Alert => &[AlertType::Rule, AlertType::ScheduledRule, AlertType::Policy, AlertType::CorrelationRule],
+            Self::DetectionError => {
+                &[AlertType::RuleError, AlertType::ScheduledRuleError, AlertType::CorrelationRuleError]
+            }
+            Self::SystemError => &[AlertType::SystemError],
+        }
+    }
+}
+
+/// Subtypes alone say enough; together with an alert type they must be its own.
+fn kinds(alert_type: Option<String>, subtypes: Option<Vec<String>>) -> Result<Vec<AlertType>, ToolError> {
+    let family = alert_type
+        .map(|alert_type| arguments::word("alert_type", &alert_type, &Family::ALL, Family::as_str))
+        .transpose()?;
+    let subtypes: Vec<String> = subtypes.unwrap_or_default();
+    if subtypes.is_empty() {
+        return Ok(family.unwrap_or(Family::Alert).kinds().to_vec());
+    }
+    if matches!(family, Some(Family::SystemError)) {
+        return Err(ToolError::invalid_argument("subtypes are not allowed when alert_type is SYSTEM_ERROR"));
+    }
+    let valid: Vec<AlertType> = match family {
+        Some(family) => family.kinds().to_vec(),
+        None => AlertType::ALL.iter().copied().filter(|kind| *kind != AlertType::SystemError).collect(),
+    };
+    arguments::words("subtype", Some(subtypes), &valid, AlertType::as_str)
+}
+
+fn hint(total: u64, has_next_page: bool, span: Span) -> Option<String> {
+    if has_next_page {
+        return Some(format!(
+            "{total} alerts match. Go on with next_cursor, or narrow with severities, statuses, dates, detection_id, log_types or name_contains."
+        ));
+    }
+    (total == 0 && span.defaulted)
+        .then(|| "Only the last 7 days were searched. Give start_date to look further back.".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fakes::{self, World};
+
+    fn world() -> World {
+        let mut world = World::new();
+        world.alerts = vec![
+            fakes::alert("a1", 1),
+            Alert { severity: Severity::Low, ..fakes::alert("a2", 2) },
+            Alert { status: AlertStatus::Closed, event_count: 0, ..fakes::alert("a3", 3) },
+            Alert { kind: AlertType::CorrelationRuleError, ..fakes::alert("a4", 4) },
+            Alert { assignee_id: Some("usr_1".to_owned()), ..fakes::alert("old", 24 * 30) },
+        ];
+        world
+    }
+
+    async fn ids(arguments: serde_json::Value) -> Vec<String> {
+        let answer = fakes::call(ListAlerts, &world().context(), arguments).await.unwrap();
+        fakes::texts(&answer["alerts"], "id")
+    }
+
+    #[tokio::test]
+    async fn without_arguments_it_covers_seven_days_and_says_so() {
+        let answer = fakes::call(ListAlerts, &world().context(), json!({})).await.unwrap();
+        assert_eq!(fakes::texts(&answer["alerts"], "id"), ["a1", "a2", "a3"]);
+        assert_eq!(answer["total_alerts"], 3);
+        assert_eq!(
+            answer["window"],
+            json!({ "from": "2026-03-03T12:00:00.000Z", "until": "2026-03-10T12:00:00.000Z", "defaulted": true })
+        );
+        let nulls =
+            json!({ "severities": null, "statuses": null, "cursor": null, "page_size": null, "subtypes": null });
+        assert_eq!(ids(nulls).await, ["a1", "a2", "a3"]);
+    }
+
+    #[tokio::test]
+    async fn filters_narrow() {
+        assert_eq!(ids(json!({ "severities": ["low"] })).await, ["a2"]);
+        assert_eq!(ids(json!({ "statuses": ["CLOSED"] })).await, ["a3"]);
+        assert_eq!(ids(json!({ "alert_type": "detection_error" })).await, ["a4"]);
+        assert_eq!(ids(json!({ "subtypes": ["CORRELATION_RULE_ERROR", "RULE"] })).await, ["a1", "a2", "a3", "a4"]);
+        assert_eq!(ids(json!({ "event_count_max": 0 })).await, ["a3"]);
+        assert_eq!(ids(json!({ "name_contains": "ALERT A1" })).await, ["a1"]);
+        assert_eq!(ids(json!({ "assignee_ids": ["usr_1"], "start_date": "2026-01-01" })).await, ["old"]);
+        assert_eq!(ids(json!({ "detection_id": "AWS.Root.Login" })).await, ["a1", "a2", "a3", "old"]);
+        assert_eq!(ids(json!({ "end_date": "2026-03-01T00:00:00Z" })).await, ["old"]);
+        assert_eq!(ids(json!({ "sort_dir": "asc" })).await, ["a3", "a2", "a1"]);
+    }
+
+    #[tokio::test]
+    async fn pages_follow_each_other_within_one_millisecond() {
+        let mut world = World::new();
+        for number in 0..5 {
+            let created_at = Timestamp::from_micros(fakes::now().as_micros() - 500 + number * 100);
+            world.alerts.push(Alert { created_at, ..fakes::alert(&format!("a{number}"), 0) });
+        }
+        let context = world.context();
+        let first = fakes::call(ListAlerts, &context, json!({ "page_size": 2 })).await.unwrap();
+        assert_eq!(fakes::texts(&first["alerts"], "id"), ["a4", "a3"]);
+        assert!(first["has_next_page"].as_bool().unwrap());
+        assert_eq!(first["total_alerts"], 5);
+        let cursor = &first["next_cursor"];
+        let second = fakes::call(ListAlerts, &context, json!({ "page_size": 3, "cursor": cursor })).await.unwrap();
+        assert_eq!(fakes::texts(&second["alerts"], "id"), ["a2", "a1", "a0"]);
+        assert_eq!(second["window"], first["window"]);
+        assert!(second.get("next_cursor").is_none());
+        let other = fakes::refused(ListAlerts, &context, json!({ "severities": ["HIGH"], "cursor": cursor })).await;
+        assert_eq!(other.code, "invalid_argument");
+    }
+
+    #[tokio::test]
+    async fn bad_arguments_say_what_is_valid() {
+        let context = world().context();
+        for (arguments, message) in [
+            (json!({ "severities": ["X"] }), "Invalid severity 'X'. Must be one of: CRITICAL, HIGH, INFO, LOW, MEDIUM"),
+            (json!({ "statuses": ["X"] }), "Invalid status 'X'. Must be one of: CLOSED, OPEN, RESOLVED, TRIAGED"),
+            (
+                json!({ "alert_type": "X" }),
+                "Invalid alert_type 'X'. Must be one of: ALERT, DETECTION_ERROR, SYSTEM_ERROR",
+            ),
+            (
+                json!({ "alert_type": "ALERT", "subtypes": ["RULE_ERROR"] }),
+                "Invalid subtype 'RULE_ERROR'. Must be one of: CORRELATION_RULE, POLICY, RULE, SCHEDULED_RULE",
+            ),
+            (
+                json!({ "alert_type": "SYSTEM_ERROR", "subtypes": ["RULE"] }),
+                "subtypes are not allowed when alert_type is SYSTEM_ERROR",
+            ),
+            (json!({ "page_size": 51 }), "page_size must be from 1 to 50."),
+            (json!({ "start_date": "" }), "Date cannot be empty"),
+            (
+                json!({ "event_count_max": -1 }),
+                "event_count_min must not be negative, and event_count_max not less than it.",
+            ),
+            (
+                json!({ "start_date": "2026-03-02", "end_date": "2026-03-01" }),
+                "end_date must be later than start_date.",
+            ),
+        ] {
+            let error = fakes::refused(ListAlerts, &context, arguments).await;
+            assert_eq!((error.code, error.message.as_str()), ("invalid_argument", message));
+        }
+        let unknown = fakes::refused(ListAlerts, &context, json!({ "log_sources": [] })).await;
+        assert!(unknown.message.contains("log_sources"));
+    }
+
+    #[tokio::test]
+    async fn an_empty_default_window_says_how_to_look_further_back() {
+        let answer = fakes::call(ListAlerts, &World::new().context(), json!({})).await.unwrap();
+        assert!(answer["hint"].as_str().unwrap().contains("start_date"));
+    }
+}

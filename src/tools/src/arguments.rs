@@ -1,0 +1,153 @@
+//! Reading arguments: bounds, words, dates and texts, with errors that say what is valid.
+
+use std::ops::RangeInclusive;
+
+use margay_domain::clock::Timestamp;
+
+use crate::tool::ToolError;
+
+/// How much of a caller's text an error repeats, in characters.
+const SHOWN: usize = 80;
+
+/// A whole number within `bounds`, or `default` if none was given.
+pub(crate) fn number(
+    name: &str,
+    given: Option<i64>,
+    default: u16,
+    bounds: RangeInclusive<u16>,
+) -> Result<u16, ToolError> {
+    given.map_or(Some(default), |value| u16::try_from(value).ok().filter(|value| bounds.contains(value))).ok_or_else(
+        || ToolError::invalid_argument(format!("{name} must be from {} to {}.", bounds.start(), bounds.end())),
+    )
+}
+
+/// A text that has to be there, without surrounding space.
+pub(crate) fn required<'a>(name: &str, given: &'a str) -> Result<&'a str, ToolError> {
+    let text = given.trim();
+    if text.is_empty() { Err(ToolError::invalid_argument(format!("{name} must not be empty."))) } else { Ok(text) }
+}
+
+/// A text that may be missing; blank is missing.
+pub(crate) fn optional(given: Option<String>) -> Option<String> {
+    given.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A list of texts that may be missing: sorted, without blanks and doubles, so that a filter has one form only.
+pub(crate) fn list(given: Option<Vec<String>>) -> Vec<String> {
+    let mut texts: Vec<String> = given.into_iter().flatten().filter_map(|text| optional(Some(text))).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+/// One of `all`, ignoring case. `what` is the word for it in the error.
+pub(crate) fn word<T: Copy>(
+    what: &str,
+    given: &str,
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> Result<T, ToolError> {
+    let wanted = given.trim();
+    all.iter().copied().find(|value| name(*value).eq_ignore_ascii_case(wanted)).ok_or_else(|| {
+        let mut valid: Vec<&str> = all.iter().map(|value| name(*value)).collect();
+        valid.sort_unstable();
+        let valid = valid.join(", ");
+        ToolError::invalid_argument(format!("Invalid {what} '{}'. Must be one of: {valid}", shown(wanted)))
+    })
+}
+
+/// Some of `all`, ignoring case, sorted and without doubles. A missing list is an empty one.
+pub(crate) fn words<T: Copy + Ord>(
+    what: &str,
+    given: Option<Vec<String>>,
+    all: &[T],
+    name: impl Fn(T) -> &'static str + Copy,
+) -> Result<Vec<T>, ToolError> {
+    let mut values =
+        given.into_iter().flatten().map(|text| word(what, &text, all, name)).collect::<Result<Vec<T>, ToolError>>()?;
+    values.sort_unstable();
+    values.dedup();
+    Ok(values)
+}
+
+/// An ISO-8601 time; without an offset it is in UTC, and a bare date is its midnight.
+pub(crate) fn date(given: Option<String>) -> Result<Option<Timestamp>, ToolError> {
+    let Some(text) = given else { return Ok(None) };
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(ToolError::invalid_argument("Date cannot be empty"));
+    }
+    Timestamp::parse(text).or_else(|_| Timestamp::parse(&format!("{text}Z"))).map(Some).map_err(|_| {
+        ToolError::invalid_argument(format!(
+            "Invalid date format '{}'. Must be in ISO-8601 format (e.g., '2024-03-20T00:00:00Z')",
+            shown(text)
+        ))
+    })
+}
+
+/// A caller's text for an error: not too long, and without characters that do something.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().count() > SHOWN {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use margay_domain::alert::Severity;
+
+    use super::*;
+
+    #[test]
+    fn numbers_have_bounds_and_a_default() {
+        assert_eq!(number("limit", None, 25, 1..=50).unwrap(), 25);
+        assert_eq!(number("limit", Some(50), 25, 1..=50).unwrap(), 50);
+        for bad in [0, 51, -1, i64::MAX, i64::MIN] {
+            let error = number("limit", Some(bad), 25, 1..=50).unwrap_err();
+            assert_eq!(error.message, "limit must be from 1 to 50.");
+        }
+    }
+
+    #[test]
+    fn words_ignore_case_and_errors_list_what_is_valid() {
+        let given = Some(vec!["high".to_owned(), "HIGH".to_owned(), "Info ".to_owned()]);
+        assert_eq!(
+            words("severity", given, Severity::ALL, Severity::as_str).unwrap(),
+            [Severity::Info, Severity::High]
+        );
+        assert!(words("severity", None, Severity::ALL, Severity::as_str).unwrap().is_empty());
+        let error = word("severity", "X", Severity::ALL, Severity::as_str).unwrap_err();
+        assert_eq!(error.code, "invalid_argument");
+        assert_eq!(error.message, "Invalid severity 'X'. Must be one of: CRITICAL, HIGH, INFO, LOW, MEDIUM");
+    }
+
+    #[test]
+    fn dates_are_iso_8601() {
+        let midnight = Timestamp::parse("2024-03-20T00:00:00Z").unwrap();
+        for good in ["2024-03-20T00:00:00Z", "2024-03-20", "2024-03-20T00:00:00", "2024-03-20T01:00:00+01:00"] {
+            assert_eq!(date(Some(good.to_owned())).unwrap(), Some(midnight), "{good}");
+        }
+        assert_eq!(date(None).unwrap(), None);
+        assert_eq!(date(Some(" ".to_owned())).unwrap_err().message, "Date cannot be empty");
+        let error = date(Some("yesterday".to_owned())).unwrap_err();
+        assert!(error.message.starts_with("Invalid date format 'yesterday'. Must be in ISO-8601 format"));
+    }
+
+    #[test]
+    fn lists_and_texts_are_brought_into_one_form() {
+        let given = vec!["b".to_owned(), " a ".to_owned(), String::new(), "b".to_owned()];
+        assert_eq!(list(Some(given)), ["a", "b"]);
+        assert!(list(None).is_empty());
+        assert_eq!(optional(Some("  ".to_owned())), None);
+        assert_eq!(required("id", " x ").unwrap(), "x");
+        assert_eq!(required("id", " ").unwrap_err().message, "id must not be empty.");
+    }
+
+    #[test]
+    fn shown_text_is_short_and_harmless() {
+        assert_eq!(shown("a\u{202e}b\n"), "a\\u{202e}b\\n");
+        assert_eq!(shown(&"x".repeat(100)).chars().count(), SHOWN + 1);
+    }
+}

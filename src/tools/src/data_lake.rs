@@ -1,0 +1,11 @@
+//! Tools about the data lake. All need Query Data Lake, and all pass the role's log-type access on.
+
+mod get_table_schema;
+mod list_database_tables;
+mod list_databases;
+mod query_data_lake;
+
+pub(crate) use get_table_schema::GetTableSchema;
+pub(crate) use list_database_tables::ListDatabaseTables;
+pub(crate) use list_databases::ListDatabases;
+pub(crate) use query_data_lake::QueryDataLake;

@@ -1,0 +1,128 @@
+//! `get_detection`.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::detection_object::DetectionDetails;
+use crate::{
+    arguments,
+    tool::{Requirement, ToolContext, ToolError, TypedTool},
+};
+
+/// Shows one detection with its source.
+pub(crate) struct GetDetection;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    /// For example AWS.Root.Login.
+    #[schemars(length(min = 1))]
+    detection_id: String,
+    /// rules, simple_rules, scheduled_rules, correlation_rules, policies. Default: whatever type it is.
+    detection_type: Option<Vec<String>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Output {
+    /// Under its type in the singular (rule, simple_rule, scheduled_rule, correlation_rule or policy): the detection.
+    #[serde(flatten)]
+    detection: BTreeMap<&'static str, DetectionDetails>,
+    detection_type: &'static str,
+}
+
+#[async_trait]
+impl TypedTool for GetDetection {
+    const NAME: &'static str = "get_detection";
+    const TITLE: &'static str = "Get a detection";
+    const DESCRIPTION: &'static str = "Shows one detection with its source (body), runbook and unit tests, whatever its type. The object stands under rule, simple_rule, scheduled_rule, correlation_rule or policy. Policies need View Policies, the others View Rules. list_detections finds ids.";
+    const REQUIRES: Requirement = super::EITHER;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
+        let effective = context.principal.effective();
+        let id = arguments::required("detection_id", &input.detection_id)?;
+        let kinds = super::requested(effective, input.detection_type, "detection_type")?
+            .unwrap_or_else(|| super::readable(effective));
+        // Promise 1: one of a kind that may not be read is as good as none, so that nothing tells that it exists.
+        let detection = context
+            .ports
+            .detections
+            .get(id)
+            .await?
+            .filter(|detection| kinds.contains(&detection.kind))
+            .ok_or_else(|| {
+                ToolError::not_found(format!(
+                    "No detection found with ID {} in any of the specified types: [{}]. list_detections with name_contains finds ids.",
+                    arguments::shown(id),
+                    super::names(&kinds)
+                ))
+            })?;
+        Ok(Output {
+            detection: BTreeMap::from([(detection.kind.singular(), DetectionDetails::new(&detection))]),
+            detection_type: detection.kind.as_str(),
+        })
+    }
+
+    fn rows(_output: &Output) -> Option<u64> {
+        Some(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use margay_domain::{
+        detection::DetectionKind,
+        rules::{Permission, PermissionSet},
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::fakes::{self, World};
+
+    fn world(permissions: PermissionSet) -> ToolContext {
+        World {
+            granted: permissions,
+            detections: vec![fakes::detection("R", DetectionKind::Rule), fakes::detection("P", DetectionKind::Policy)],
+            ..World::new()
+        }
+        .context()
+    }
+
+    #[tokio::test]
+    async fn it_finds_a_detection_of_any_type_with_source_and_tests() {
+        let context = world(PermissionSet::all());
+        let rule = fakes::call(GetDetection, &context, json!({ "detection_id": "R" })).await.unwrap();
+        assert!(rule["rule"]["body"].as_str().unwrap().contains("def rule"));
+        assert_eq!(rule["rule"]["tests"].as_array().unwrap().len(), 1);
+        assert_eq!(rule["rule"]["dedupPeriodMinutes"], 60);
+        let policy = fakes::call(GetDetection, &context, json!({ "detection_id": "P" })).await.unwrap();
+        assert_eq!(policy["detection_type"], "policies");
+        assert!(policy["policy"].get("threshold").is_none());
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_read_is_not_found() {
+        let context = world([Permission::RuleRead].into_iter().collect());
+        let hidden = fakes::refused(GetDetection, &context, json!({ "detection_id": "P" })).await;
+        let unknown = fakes::refused(GetDetection, &context, json!({ "detection_id": "Q" })).await;
+        assert_eq!(hidden.code, "not_found");
+        assert_eq!(hidden.message.replace(" P ", " Q "), unknown.message);
+        let asked = json!({ "detection_id": "P", "detection_type": ["policies"] });
+        let denied = fakes::refused(GetDetection, &context, asked).await;
+        assert_eq!(denied.code, "permission_denied");
+        assert!(denied.message.contains("View Policies (PolicyRead)"));
+    }
+
+    #[tokio::test]
+    async fn the_type_limits_the_search() {
+        let context = world(PermissionSet::all());
+        let asked = json!({ "detection_id": "R", "detection_type": ["policies"] });
+        assert_eq!(fakes::refused(GetDetection, &context, asked).await.code, "not_found");
+        let bad = json!({ "detection_id": "R", "detection_type": ["nope"] });
+        assert_eq!(fakes::refused(GetDetection, &context, bad).await.code, "invalid_argument");
+    }
+}

@@ -1,0 +1,34 @@
+//! The MCP tools: one file each.
+//!
+//! A tool declares its permissions, its input and output type and `run`. Listing and calling both ask
+//! [`Requirement::met_by`] with the caller's effective permissions; the `mcp` crate does so before every call.
+//!
+//! Must not depend on storage, on a query engine or on the protocol: tools see ports ([`tool::Ports`]) only.
+//!
+//! How to add a tool: a file with a unit struct that implements [`TypedTool`], and a line in the list of [`registry`].
+//! Tests fail if it declares no permission that exists, if its name is too long, or if its schemas are too loose or too
+//! large.
+//!
+//! What several tools need: `arguments` (bounds, words, dates), `cursor` (pages), `page` (pages of lists in memory),
+//! `size` (how much fits into an answer), `untrusted` (text that came out of logs).
+
+mod alerts;
+mod arguments;
+mod cursor;
+mod data_lake;
+mod detections;
+mod enrichments;
+#[cfg(test)]
+mod fakes;
+mod identity;
+mod page;
+pub mod registry;
+#[cfg(test)]
+mod schema_check;
+mod schemas;
+mod size;
+pub mod tool;
+mod untrusted;
+
+pub use registry::Registry;
+pub use tool::{Hints, JsonObject, Ports, Requirement, Tool, ToolContext, ToolError, ToolOutput, TypedTool};

@@ -1,0 +1,190 @@
+//! All tools, and who sees which.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use margay_domain::rules::PermissionSet;
+
+use crate::{
+    alerts::{GetAlert, GetAlertEvents, ListAlertComments, ListAlerts},
+    data_lake::{GetTableSchema, ListDatabaseTables, ListDatabases, QueryDataLake},
+    detections::{GetDetection, ListDetections},
+    enrichments::{GetEnrichment, ListEnrichments, LookupEnrichment},
+    identity::{GetPermissions, GetRole, GetUser, ListRoles, ListUsers},
+    schemas::{GetLogTypeSchemaDetails, ListLogTypeSchemas},
+    tool::Tool,
+};
+
+/// Every tool, by name. The order is the order of `tools/list` (row T3).
+#[derive(Clone)]
+pub struct Registry(Arc<BTreeMap<&'static str, Arc<dyn Tool>>>);
+
+impl Registry {
+    /// The product's tools.
+    pub fn product() -> Self {
+        Self::of(all())
+    }
+
+    /// These tools.
+    pub fn of(tools: Vec<Arc<dyn Tool>>) -> Self {
+        Self(Arc::new(tools.into_iter().map(|tool| (tool.name(), tool)).collect()))
+    }
+
+    /// A tool by name, whoever asks.
+    pub fn get(&self, name: &str) -> Option<Arc<dyn Tool>> {
+        self.0.get(name).cloned()
+    }
+
+    /// The tools that somebody with these effective permissions may call, by name.
+    pub fn visible(&self, effective: PermissionSet) -> impl Iterator<Item = &Arc<dyn Tool>> {
+        self.0.values().filter(move |tool| tool.requires().met_by(effective))
+    }
+
+    /// All tools, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Tool>> {
+        self.0.values()
+    }
+}
+
+/// The list to which a new tool is added.
+fn all() -> Vec<Arc<dyn Tool>> {
+    vec![
+        Arc::new(GetPermissions),
+        Arc::new(ListAlerts),
+        Arc::new(GetAlert),
+        Arc::new(GetAlertEvents),
+        Arc::new(ListAlertComments),
+        Arc::new(ListDetections),
+        Arc::new(GetDetection),
+        Arc::new(ListUsers),
+        Arc::new(GetUser),
+        Arc::new(ListRoles),
+        Arc::new(GetRole),
+        Arc::new(ListLogTypeSchemas),
+        Arc::new(GetLogTypeSchemaDetails),
+        Arc::new(ListDatabases),
+        Arc::new(ListDatabaseTables),
+        Arc::new(GetTableSchema),
+        Arc::new(QueryDataLake),
+        Arc::new(ListEnrichments),
+        Arc::new(GetEnrichment),
+        Arc::new(LookupEnrichment),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use margay_domain::rules::Permission;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::tool::{Hints, Requirement};
+
+    /// A tool as `tools/list` shows it.
+    fn listed(tool: &Arc<dyn Tool>) -> Value {
+        let Hints { read_only, destructive, idempotent, open_world } = tool.hints();
+        json!({
+            "name": tool.name(),
+            "title": tool.title(),
+            "description": tool.description(),
+            "inputSchema": tool.input_schema(),
+            "outputSchema": tool.output_schema(),
+            "annotations": {
+                "title": tool.title(),
+                "readOnlyHint": read_only,
+                "destructiveHint": destructive,
+                "idempotentHint": idempotent,
+                "openWorldHint": open_world,
+            },
+        })
+    }
+
+    /// Calls `look` with every schema inside `schema`, itself included.
+    fn visit(schema: &Value, look: &mut impl FnMut(&serde_json::Map<String, Value>)) {
+        match schema {
+            Value::Object(object) => {
+                look(object);
+                object.values().for_each(|value| visit(value, look));
+            }
+            Value::Array(items) => items.iter().for_each(|item| visit(item, look)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_short() {
+        let names: BTreeSet<&str> = all().iter().map(|tool| tool.name()).collect();
+        assert_eq!(names.len(), all().len());
+        for name in names {
+            // Row T4: clients put their own prefix before it.
+            assert!(name.len() <= 40, "{name}");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_grantable_permission_is_used_and_no_other() {
+        let used: PermissionSet = all().iter().flat_map(|tool| tool.requires().permissions()).copied().collect();
+        assert_eq!(used, PermissionSet::grantable());
+        for permission in Permission::ALL {
+            assert_eq!(used.contains(*permission), !permission.console_only(), "{permission}");
+        }
+    }
+
+    #[test]
+    fn a_tool_without_a_permission_tells_only_about_the_caller() {
+        let free: Vec<&str> =
+            all().iter().filter(|tool| tool.requires() == Requirement::Nothing).map(|tool| tool.name()).collect();
+        assert_eq!(free, ["get_permissions"]);
+        for tool in all() {
+            assert!(tool.requires() == Requirement::Nothing || !tool.requires().permissions().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_visible_follows_the_permissions() {
+        let registry = Registry::product();
+        let names = |permissions: &[Permission]| -> Vec<&'static str> {
+            registry.visible(permissions.iter().copied().collect()).map(|tool| tool.name()).collect()
+        };
+        assert_eq!(names(&[]), ["get_permissions"]);
+        assert_eq!(names(&[Permission::AuditRead, Permission::UserModify]), ["get_permissions"]);
+        assert_eq!(names(&[Permission::PolicyRead]), ["get_detection", "get_permissions", "list_detections"]);
+        assert_eq!(names(&[Permission::RuleRead]), ["get_detection", "get_permissions", "list_detections"]);
+        assert_eq!(registry.visible(PermissionSet::all()).count(), all().len());
+    }
+
+    #[test]
+    fn arguments_are_closed_objects_and_answers_are_objects() {
+        for tool in all() {
+            let name = tool.name();
+            let input = tool.input_schema();
+            assert_eq!(input.get("type"), Some(&json!("object")), "{name}");
+            // Row T5.
+            assert_eq!(input.get("additionalProperties"), Some(&json!(false)), "{name}");
+            assert_eq!(tool.output_schema().get("type"), Some(&json!("object")), "{name}");
+            for schema in [input, tool.output_schema()] {
+                visit(&Value::Object(schema), &mut |schema: &serde_json::Map<String, Value>| {
+                    assert!(!schema.contains_key("$ref") && !schema.contains_key("$defs"), "{name}");
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn every_tool_has_a_title_and_a_description_and_only_reads() {
+        for tool in all() {
+            assert!(!tool.title().is_empty());
+            assert!((40..=1000).contains(&tool.description().len()), "{}", tool.name());
+            assert_eq!(tool.hints(), Hints::READ, "{}", tool.name());
+        }
+    }
+
+    #[test]
+    fn the_whole_list_is_far_under_60_kilobytes() {
+        let list: Vec<Value> = Registry::product().iter().map(listed).collect();
+        let size = serde_json::to_string(&list).unwrap().len();
+        assert!(size < 40_000, "{size} bytes");
+    }
+}

@@ -1,0 +1,73 @@
+//! How much fits into one answer.
+
+use std::io;
+
+use serde::Serialize;
+
+/// The rows of one answer have at most so many bytes as JSON. More would fill a model's context with one call.
+pub(crate) const MAX_ROWS_BYTES: usize = 400_000;
+
+/// Bytes that are left for rows.
+#[derive(Debug)]
+pub(crate) struct Budget(usize);
+
+impl Budget {
+    /// So many bytes.
+    pub(crate) const fn new(bytes: usize) -> Self {
+        Self(bytes)
+    }
+
+    /// Whether `row` still fits; if so, its bytes are taken. After the first row that does not fit none does.
+    pub(crate) fn take(&mut self, row: &impl Serialize) -> bool {
+        let left = self.0.checked_sub(json_bytes(row));
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
+/// How many of `rows`, from the first on, fit into `bytes`.
+pub(crate) fn fitting<T: Serialize>(rows: &[T], bytes: usize) -> usize {
+    let mut budget = Budget::new(bytes);
+    rows.iter().take_while(|row| budget.take(*row)).count()
+}
+
+/// The length of a value as JSON, with one byte for the comma behind it.
+fn json_bytes(value: &impl Serialize) -> usize {
+    let mut counter = Counter(1);
+    serde_json::to_writer(&mut counter, value).map_or(usize::MAX, |()| counter.0)
+}
+
+/// Counts what is written.
+struct Counter(usize);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_counted_as_json() {
+        // `"abc"` and a comma are six bytes.
+        assert_eq!(fitting(&["abc", "abc"], 12), 2);
+        assert_eq!(fitting(&["abc", "abc"], 11), 1);
+        assert_eq!(fitting(&["abc", "abc"], 5), 0);
+        assert_eq!(fitting::<&str>(&[], 0), 0);
+    }
+
+    #[test]
+    fn nothing_fits_behind_what_did_not() {
+        let mut budget = Budget::new(10);
+        assert!(!budget.take(&"a long text that does not fit"));
+        assert!(!budget.take(&"a"));
+    }
+}

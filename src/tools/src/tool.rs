@@ -1,0 +1,300 @@
+//! What a tool is.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use margay_domain::{
+    clock::Clock,
+    lake::LakeError,
+    ports::{Alerts, DataLake, Detections, Enrichments, LogSchemas, Roles, StoreError, Users},
+    principal::Principal,
+    rules::{Permission, PermissionSet},
+};
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// A JSON object.
+pub type JsonObject = serde_json::Map<String, Value>;
+
+/// The four annotations of a tool (MCP, server/tools; row T9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hints {
+    /// It changes nothing.
+    pub read_only: bool,
+    /// What it changes cannot simply be changed back.
+    pub destructive: bool,
+    /// Calling it twice does the same as once.
+    pub idempotent: bool,
+    /// It reaches beyond this server.
+    pub open_world: bool,
+}
+
+impl Hints {
+    /// For a tool that only reads from this server.
+    pub const READ: Self = Self { read_only: true, destructive: false, idempotent: true, open_world: false };
+}
+
+/// Which permissions a tool needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// None: it tells only about the caller.
+    Nothing,
+    /// All of these.
+    All(&'static [Permission]),
+    /// At least one of these; the tool itself limits what it shows to what is in effect.
+    Any(&'static [Permission]),
+}
+
+impl Requirement {
+    /// The one predicate for listing and for calling (promise 1).
+    pub fn met_by(self, effective: PermissionSet) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::All(needed) => needed.iter().all(|p| effective.contains(*p)),
+            Self::Any(needed) => needed.iter().any(|p| effective.contains(*p)),
+        }
+    }
+
+    /// The permissions that are named.
+    pub const fn permissions(self) -> &'static [Permission] {
+        match self {
+            Self::Nothing => &[],
+            Self::All(needed) | Self::Any(needed) => needed,
+        }
+    }
+}
+
+/// What tools read from.
+#[derive(Clone)]
+pub struct Ports {
+    /// Alerts.
+    pub alerts: Arc<dyn Alerts>,
+    /// Detections.
+    pub detections: Arc<dyn Detections>,
+    /// Enrichment tables.
+    pub enrichments: Arc<dyn Enrichments>,
+    /// Log schemas.
+    pub log_schemas: Arc<dyn LogSchemas>,
+    /// People.
+    pub users: Arc<dyn Users>,
+    /// Roles.
+    pub roles: Arc<dyn Roles>,
+    /// The lake.
+    pub lake: Arc<dyn DataLake>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Signs cursors, so that they are bound to person and filter (row C4). 32 random bytes, the same on all nodes.
+    pub cursor_key: [u8; 32],
+}
+
+/// One call.
+#[derive(Clone)]
+pub struct ToolContext {
+    /// Who calls, read for this request.
+    pub principal: Principal,
+    /// What tools read from.
+    pub ports: Ports,
+}
+
+/// What a tool found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolOutput {
+    /// For `structuredContent`; conforms to the output schema (row T6).
+    pub structured: JsonObject,
+    /// A compact text for `content`.
+    pub text: String,
+    /// How many rows or objects, for the audit event.
+    pub rows: Option<u64>,
+}
+
+/// Why a tool did not do what was asked: becomes `isError: true` with a sentence that a model can act on (row T7).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ToolError {
+    /// A stable word in snake case, for example `not_found`.
+    pub code: &'static str,
+    /// The sentence.
+    pub message: String,
+}
+
+impl ToolError {
+    /// An argument is not as it should be.
+    pub fn invalid_argument(message: impl Into<String>) -> Self {
+        Self { code: "invalid_argument", message: message.into() }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { code: "not_found", message: message.into() }
+    }
+}
+
+impl From<StoreError> for ToolError {
+    /// No text from below reaches a client; it goes to the log.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "store failed under a tool");
+        Self {
+            code: "unavailable",
+            message: "The server could not read its database. Try again in a moment.".to_owned(),
+        }
+    }
+}
+
+impl From<LakeError> for ToolError {
+    fn from(error: LakeError) -> Self {
+        let code = match &error {
+            LakeError::BadSql { .. } | LakeError::NotReadOnly(_) => "invalid_sql",
+            LakeError::NoTimeFilter => "missing_time_filter",
+            LakeError::UnknownDatabase(_) | LakeError::UnknownTable(_) | LakeError::UnknownLogType(_) => "not_found",
+            LakeError::TimedOut(_) => "timed_out",
+            LakeError::OutOfMemory => "too_large",
+            LakeError::BadSchema { .. } => "invalid_schema",
+            LakeError::Unavailable(cause) => {
+                tracing::error!(%cause, "lake failed under a tool");
+                return Self {
+                    code: "unavailable",
+                    message: "The data lake is not available now. Try again in a moment.".to_owned(),
+                };
+            }
+        };
+        let message = match &error {
+            LakeError::BadSql { message, position: Some((line, column)) } => {
+                format!("SQL error at line {line}, column {column}: {message}")
+            }
+            other => other.to_string(),
+        };
+        Self { code, message }
+    }
+}
+
+/// A tool as its author writes it.
+#[async_trait]
+pub trait TypedTool: Send + Sync + 'static {
+    /// The name; at most 40 characters (row T4).
+    const NAME: &'static str;
+    /// The name for people.
+    const TITLE: &'static str;
+    /// What it does, its limits and what to call next, for a model.
+    const DESCRIPTION: &'static str;
+    /// What it needs.
+    const REQUIRES: Requirement;
+    /// Its annotations.
+    const HINTS: Hints = Hints::READ;
+    /// The arguments. Unknown ones are refused (`#[serde(deny_unknown_fields)]`).
+    type Input: DeserializeOwned + JsonSchema + Send;
+    /// The answer; an object.
+    type Output: Serialize + JsonSchema;
+
+    /// Does it. The caller's permissions have been checked; `Requirement::Any` tools narrow further themselves.
+    async fn run(context: &ToolContext, input: Self::Input) -> Result<Self::Output, ToolError>;
+
+    /// The compact text beside the structured answer; by default that answer as JSON.
+    fn text(output: &Self::Output) -> String {
+        serde_json::to_string(output).unwrap_or_default()
+    }
+
+    /// How many rows or objects the answer has, for the audit event.
+    fn rows(_output: &Self::Output) -> Option<u64> {
+        None
+    }
+}
+
+/// A tool as the registry holds it.
+#[async_trait]
+pub trait Tool: Send + Sync {
+    /// The name.
+    fn name(&self) -> &'static str;
+    /// The name for people.
+    fn title(&self) -> &'static str;
+    /// The description.
+    fn description(&self) -> &'static str;
+    /// The annotations.
+    fn hints(&self) -> Hints;
+    /// The permissions.
+    fn requires(&self) -> Requirement;
+    /// JSON Schema 2020-12 of the arguments; an object.
+    fn input_schema(&self) -> JsonObject;
+    /// JSON Schema 2020-12 of the answer; an object.
+    fn output_schema(&self) -> JsonObject;
+    /// Reads the arguments and runs.
+    async fn call(&self, context: &ToolContext, arguments: JsonObject) -> Result<ToolOutput, ToolError>;
+}
+
+#[async_trait]
+impl<T: TypedTool> Tool for T {
+    fn name(&self) -> &'static str {
+        T::NAME
+    }
+
+    fn title(&self) -> &'static str {
+        T::TITLE
+    }
+
+    fn description(&self) -> &'static str {
+        T::DESCRIPTION
+    }
+
+    fn hints(&self) -> Hints {
+        T::HINTS
+    }
+
+    fn requires(&self) -> Requirement {
+        T::REQUIRES
+    }
+
+    fn input_schema(&self) -> JsonObject {
+        schema::<T::Input>(SchemaSettings::draft2020_12().for_deserialize())
+    }
+
+    fn output_schema(&self) -> JsonObject {
+        schema::<T::Output>(SchemaSettings::draft2020_12().for_serialize())
+    }
+
+    async fn call(&self, context: &ToolContext, arguments: JsonObject) -> Result<ToolOutput, ToolError> {
+        let input = serde_json::from_value::<T::Input>(Value::Object(arguments))
+            .map_err(|error| ToolError::invalid_argument(format!("The arguments do not fit: {error}.")))?;
+        let output = T::run(context, input).await?;
+        let text = T::text(&output);
+        let rows = T::rows(&output);
+        match serde_json::to_value(&output) {
+            Ok(Value::Object(structured)) => Ok(ToolOutput { structured, text, rows }),
+            _ => Err(ToolError { code: "internal", message: "The answer could not be written.".to_owned() }),
+        }
+    }
+}
+
+/// The schema of `T`, with definitions inlined and without the noise that costs a model's context.
+fn schema<T: JsonSchema>(settings: SchemaSettings) -> JsonObject {
+    let settings = settings.with(|s| {
+        s.inline_subschemas = true;
+        s.meta_schema = None;
+    });
+    let mut schema = match settings.into_generator().into_root_schema_for::<T>().to_value() {
+        Value::Object(object) => object,
+        _ => JsonObject::new(),
+    };
+    schema.remove("title");
+    schema.entry("type").or_insert_with(|| Value::from("object"));
+    schema.values_mut().for_each(drop_number_formats);
+    schema
+}
+
+/// Takes out `format: "uint64"` and its kin: JSON Schema knows none of them, and validators of clients warn about each.
+fn drop_number_formats(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            let is_number = |format: &Value| {
+                format.as_str().is_some_and(|format| {
+                    matches!(format, "float" | "double") || format.starts_with("int") || format.starts_with("uint")
+                })
+            };
+            if object.get("format").is_some_and(is_number) {
+                object.remove("format");
+            }
+            object.values_mut().for_each(drop_number_formats);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_number_formats),
+        _ => {}
+    }
+}

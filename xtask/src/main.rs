@@ -1,0 +1,23 @@
+//! `cargo xtask`: builds what the browser gets, and checks what compilers do not.
+//!
+//! How to add a command: a variant of [`Command`] and a file of its own.
+
+mod assets;
+mod style;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Build steps and checks that are not cargo's.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+enum Command {
+    /// Builds the WebAssembly bundle and the style sheet, copies `public/`, compresses all of it.
+    Assets,
+}
+
+fn main() -> Result<()> {
+    match Command::parse() {
+        Command::Assets => assets::build(),
+    }
+}
