@@ -12,3 +12,4 @@ pub mod telemetry;
 pub mod wiring;
 
 mod assets;
+mod linger;

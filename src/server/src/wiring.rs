@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
 use async_trait::async_trait;
-use axum::Router;
+use axum::{Router, middleware::from_fn};
 use leptos_config::LeptosOptions;
 use margay_app::SetupCheck;
 use margay_domain::{
@@ -26,7 +26,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     assets,
     config::{Addresses, Config},
-    health,
+    health, linger,
 };
 
 /// What every command needs: the database, the lake, time and randomness.
@@ -213,7 +213,8 @@ impl Application {
             .merge(programs)
             .merge(assets::router())
             .merge(health::router(store.clone()))
-            .layer(CatchPanicLayer::new());
+            .layer(CatchPanicLayer::new())
+            .layer(from_fn(linger::read_rest));
         Ok(Self { router, addresses, sign_in, parts, in_flight })
     }
 }
