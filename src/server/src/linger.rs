@@ -127,7 +127,8 @@ mod tests {
 
     #[tokio::test]
     async fn patience_ends() {
-        let endless = Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[0; 65536]))));
+        let endless =
+            Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[0; 65536]))));
         let request = Request::post("/unread").body(endless).unwrap();
         assert_eq!(status(request).await, StatusCode::UNAUTHORIZED);
     }
