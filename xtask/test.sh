@@ -31,8 +31,11 @@ step 'rules on wasm32 under Node'
 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
   cargo test --package margay-rules --test rules --target wasm32-unknown-unknown --locked
 
-step 'the story in a browser, with a real client'
+step 'independent clients and conformance'
 # The tests above have built it.
+MARGAY_BINARY="$CARGO_TARGET_DIR/debug/margay" node end2end/clients/run.mjs
+
+step 'the story in a browser, with a real client'
 (cd end2end && MARGAY_BINARY="$CARGO_TARGET_DIR/debug/margay" npx playwright test)
 
 step 'done'

@@ -1,0 +1,18 @@
+/** The official TypeScript SDK, version 1. Argument: the authentication method it asks for when it registers. */
+import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport as Transport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+
+import { Provider } from "../support/provider.mjs";
+import { revisions } from "../support/setting.mjs";
+import { story } from "../support/typescript.mjs";
+
+const [method] = process.argv.slice(2);
+
+await story({
+  sdk: { Client, Transport, UnauthorizedError },
+  provider: new Provider(`TypeScript SDK 1, ${method}`, method),
+  finish: (transport, parameters) => transport.finishAuth(parameters.get("code")),
+  revisionOf: (_client, transport) => transport.protocolVersion,
+  revision: revisions.legacy,
+});
