@@ -18,8 +18,11 @@ use margay_domain::lake::LakeError;
 use crate::{
     catalog::{Database, SCHEMA},
     errors::unavailable,
-    functions,
+    functions::{self, Limits},
 };
+
+/// Rows of a batch. Fewer than usual: what expressions make of a batch lies outside of the memory pool.
+pub(crate) const BATCH_ROWS: usize = 2048;
 
 /// Whether texts are read as string views. The lists in the `p_any_` columns would become lists of views too, which
 /// not every function of lists takes.
@@ -29,6 +32,7 @@ const STRING_VIEWS: bool = false;
 pub(crate) struct Engine {
     runtime: Arc<RuntimeEnv>,
     partitions: usize,
+    answer_bytes: usize,
 }
 
 impl Engine {
@@ -46,14 +50,21 @@ impl Engine {
             .build_arc()
             .map_err(unavailable)?;
         let partitions = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Ok(Self { runtime, partitions })
+        Ok(Self { runtime, partitions, answer_bytes: memory_bytes / 4 })
+    }
+
+    /// How many bytes of memory the rows of one answer may take.
+    pub(crate) const fn answer_bytes(&self) -> usize {
+        self.answer_bytes
     }
 
     /// A session that knows no table. It reads no file by its name, shows no information schema, and its default
-    /// database is empty, so that only tables that are registered by their full name can be reached.
-    pub(crate) fn session(&self) -> SessionContext {
+    /// database is empty, so that only tables that are registered by their full name can be reached. Its functions
+    /// keep to `limits`.
+    pub(crate) fn session(&self, limits: Limits) -> SessionContext {
         let mut config = SessionConfig::new()
             .with_target_partitions(self.partitions)
+            .with_batch_size(BATCH_ROWS)
             .with_information_schema(false)
             .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema("margay", "empty");
@@ -64,7 +75,7 @@ impl Engine {
         // Without it the tables hand no filter to the Parquet reader, and nothing in a file would be skipped.
         options.execution.parquet.pushdown_filters = true;
         let context = SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime));
-        functions::install(&context);
+        functions::install(&context, limits);
         context
     }
 }

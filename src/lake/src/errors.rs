@@ -6,6 +6,8 @@ use datafusion::{arrow::error::ArrowError, common::DataFusionError, sql::sqlpars
 use deltalake::{DeltaTableError, kernel::transaction::TransactionError};
 use margay_domain::lake::LakeError;
 
+use crate::sql::find_place;
+
 /// How the engine names what it looks for in the empty default database of a session.
 const EMPTY_DATABASE: &str = "margay.empty.";
 
@@ -62,10 +64,36 @@ fn split_position(text: &str) -> (&str, Option<(u64, u64)>) {
     }
 }
 
+/// Reading the statement `sql` failed: the error with its place in it.
+pub(crate) fn placed(error: LakeError, sql: &str) -> LakeError {
+    match error {
+        LakeError::BadSql { message, position: None } => {
+            let position = Some(find_place(sql, &message));
+            LakeError::BadSql { message, position }
+        }
+        LakeError::UnknownTable(name) => {
+            let position = Some(find_place(sql, &format!("'{name}'")));
+            LakeError::BadSql { message: LakeError::UnknownTable(name).to_string(), position }
+        }
+        other => other,
+    }
+}
+
+/// Planning or running the statement `sql` failed: the error with its place in it.
+pub(crate) fn of_statement(error: &DataFusionError, sql: &str) -> LakeError {
+    match of_engine(error) {
+        LakeError::BadSql { message, position: None } => {
+            // What was taken off the message for people may be what tells the place.
+            let position = Some(find_place(sql, &first(error).find_root().to_string()));
+            LakeError::BadSql { message, position }
+        }
+        other => other,
+    }
+}
+
 /// Planning or running a statement failed.
 pub(crate) fn of_engine(error: &DataFusionError) -> LakeError {
-    let position = error.diagnostic().and_then(|diagnostic| diagnostic.span).map(|span| span.start);
-    let position = position.filter(|start| start.line > 0).map(|start| (start.line, start.column));
+    let position = place(error);
     let root = first(error).find_root();
     let text = match root {
         DataFusionError::ResourcesExhausted(cause) => {
@@ -100,6 +128,20 @@ pub(crate) fn of_engine(error: &DataFusionError) -> LakeError {
         return LakeError::Unavailable(error.to_string());
     }
     bad_sql(strip_prefixes(text).replace(EMPTY_DATABASE, ""), position)
+}
+
+/// The place that the engine names.
+fn place(error: &DataFusionError) -> Option<(u64, u64)> {
+    match error {
+        DataFusionError::Collection(errors) => errors.iter().find_map(place),
+        DataFusionError::Diagnostic(diagnostic, inner) => {
+            let start = diagnostic.span.map(|span| span.start).filter(|start| start.line > 0);
+            start.map(|start| (start.line, start.column)).or_else(|| place(inner))
+        }
+        DataFusionError::Context(_, inner) => place(inner),
+        DataFusionError::Shared(inner) => place(inner),
+        _ => None,
+    }
 }
 
 /// Of several errors the first.
@@ -155,5 +197,19 @@ mod tests {
         assert!(matches!(of_engine(&error), LakeError::Unavailable(_)));
         let error = DataFusionError::ResourcesExhausted("x".to_owned()).context("sort");
         assert_eq!(of_engine(&error), LakeError::OutOfMemory);
+    }
+
+    #[test]
+    fn every_error_of_a_statement_has_a_place() {
+        let sql = "SELECT a,\n  f(b) FROM t";
+        let error = DataFusionError::Plan("Invalid function 'f'.".to_owned()).context("while");
+        assert_eq!(of_statement(&error, sql), bad_sql("Invalid function 'f'.", Some((2, 3))));
+        let error = DataFusionError::Internal("Function 'f' failed to match any signature".to_owned());
+        assert!(matches!(of_statement(&error, sql), LakeError::BadSql { position: Some((2, 3)), .. }));
+        let gone = placed(LakeError::UnknownTable("T".to_owned()), sql);
+        let LakeError::BadSql { message, position } = &gone else { panic!("{gone:?}") };
+        assert!(message.contains("list_database_tables"), "{message}");
+        assert_eq!(*position, Some((2, 13)));
+        assert_eq!(placed(LakeError::NoTimeFilter, sql), LakeError::NoTimeFilter);
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     columns::{EVENT_TIME, ROW_ID},
     engine::{Engine, provider},
     errors::of_engine,
+    functions::Limits,
     rows::Columns,
     tables::Tables,
 };
@@ -43,7 +44,8 @@ pub(crate) async fn look_up(
     for (name, wanted) in by_table {
         let Some(table) = tables.open(name).await? else { continue };
         for chunk in wanted.chunks(CHUNK) {
-            let events = read(&engine.session(), &table, chunk).await.map_err(|error| of_engine(&error))?;
+            let events =
+                read(&engine.session(Limits::default()), &table, chunk).await.map_err(|error| of_engine(&error))?;
             found.extend(events.into_iter().map(|(id, event)| ((name, id), event)));
         }
     }

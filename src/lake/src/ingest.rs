@@ -4,8 +4,11 @@
 //! Nothing is visible before the commit, so a crash leaves all of a file or nothing of it.
 
 pub(crate) mod convert;
+mod error;
 pub(crate) mod files;
 pub(crate) mod indicators;
 mod lines;
 mod punycode;
 mod write;
+
+pub use error::IngestError;

@@ -20,6 +20,8 @@ use margay_domain::{
     role::LogTypeAccess,
 };
 use serde_json::{Map, Value};
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use crate::{
     catalog::{ALL_LOGS, Database, Known, databases},
@@ -27,7 +29,10 @@ use crate::{
     engine::Engine,
     errors::unavailable,
     events,
-    ingest::files::{Reading, ingest_events, ingest_file},
+    ingest::{
+        IngestError,
+        files::{Reading, ingest_events, ingest_file, is_same_file, rejects_beside},
+    },
     query,
     schema::Schema,
     tables::{Tables, arrow_schema, table_path},
@@ -84,6 +89,27 @@ impl Lake {
         let engine = Engine::new(config.memory_limit_bytes, config.spill_limit_bytes, root.join(SPILL_FOLDER))?;
         let tables = Tables::new(root.clone());
         Ok(Self(Arc::new(Inner { tables, root, engine, schemas, entropy, parsed: Mutex::default() })))
+    }
+
+    /// Reads JSON lines from `file` into the table of `log_type`: all of it or nothing. Lines that are no events go, as
+    /// they are, to `rejects`, or to [`rejects_beside`] the file. What [`DataLake::ingest_file`] does, with errors that
+    /// tell about files.
+    pub async fn ingest(
+        &self,
+        log_type: &str,
+        file: &Path,
+        rejects: Option<&Path>,
+        now: Timestamp,
+    ) -> Result<IngestReport, IngestError> {
+        let rejects = rejects.map_or_else(|| rejects_beside(file), Path::to_path_buf);
+        if is_same_file(file, &rejects) {
+            return Err(IngestError::RejectsAreInput { path: rejects });
+        }
+        let stored = self.0.stored(log_type).await?;
+        let schema = self.0.parse(&stored)?;
+        let entropy = Arc::clone(&self.0.entropy);
+        let reading = Reading { schema: &schema, revision: stored.revision, now, entropy };
+        Box::pin(ingest_file(&self.0.tables, &reading, file, &rejects)).await
     }
 
     /// The folder of the table of a log type.
@@ -198,13 +224,20 @@ impl DataLake for Lake {
     }
 
     async fn query(&self, request: QueryRequest) -> Result<QueryResult, LakeError> {
-        let run = async {
-            let known = self.0.known(&request.log_types).await?;
-            query::run(&self.0.engine, &self.0.tables, &known, &request).await
+        let timeout = request.timeout;
+        let lake = Arc::clone(&self.0);
+        let run = async move {
+            let known = lake.known(&request.log_types).await?;
+            query::run(&lake.engine, &lake.tables, &known, &request).await
         };
-        match tokio::time::timeout(request.timeout, Box::pin(run)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(LakeError::TimedOut(request.timeout.as_secs())),
+        // A task of its own, so that its time ends even while it computes. It ends when the set is dropped.
+        let mut task = JoinSet::new();
+        task.spawn(run.in_current_span());
+        match tokio::time::timeout(timeout, task.join_next()).await {
+            Ok(Some(Ok(outcome))) => outcome,
+            Ok(Some(Err(failed))) => Err(unavailable(failed)),
+            Ok(None) => Err(unavailable("the query did not run")),
+            Err(_) => Err(LakeError::TimedOut(timeout.as_secs())),
         }
     }
 
@@ -220,11 +253,7 @@ impl DataLake for Lake {
         rejects: Option<&Path>,
         now: Timestamp,
     ) -> Result<IngestReport, LakeError> {
-        let stored = self.0.stored(log_type).await?;
-        let schema = self.0.parse(&stored)?;
-        let entropy = Arc::clone(&self.0.entropy);
-        let reading = Reading { schema: &schema, revision: stored.revision, now, entropy };
-        ingest_file(&self.0.tables, &reading, file, rejects).await
+        self.ingest(log_type, file, rejects, now).await.map_err(LakeError::from)
     }
 
     async fn ingest_events(

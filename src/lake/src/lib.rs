@@ -25,12 +25,17 @@ mod managed;
 mod query;
 mod rows;
 mod schema;
+mod size;
 mod sql;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod timestamp;
 
+pub use ingest::{
+    IngestError,
+    files::{is_same_file, rejects_beside},
+};
 pub use lake::{Lake, LakeConfig};
 pub use managed::managed_schemas;
 pub use tables::table_path;

@@ -4,10 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use datafusion::{
     catalog::TableProvider,
-    common::{DataFusionError, TableReference},
+    common::{
+        DataFusionError, TableReference,
+        tree_node::{Transformed, TreeNode as _},
+    },
     datasource::{ViewTable, empty::EmptyTable, provider_as_source},
+    execution::memory_pool::MemoryConsumer,
     logical_expr::{LogicalPlan, LogicalPlanBuilder},
-    physical_plan::{ExecutionPlan, execute_stream},
+    physical_plan::{ExecutionPlan, coop::CooperativeExec, execute_stream},
     prelude::{SQLOptions, SessionContext, ident},
     sql::parser::Statement as EngineStatement,
 };
@@ -20,13 +24,14 @@ use crate::{
     catalog::{ALL_LOGS, Database, Known},
     columns,
     engine::{Engine, provider, register},
-    errors::of_engine,
+    errors::{of_engine, of_statement, placed},
     rows::Columns,
     sql::{Prepared, prepare},
     tables::Tables,
 };
 
-/// Runs one read-only statement. The time limit is the caller's: dropping the future stops everything.
+/// Runs one read-only statement. The time limit is the caller's: dropping the future stops everything, as soon as the
+/// engine hands back control.
 pub(crate) async fn run(
     engine: &Engine,
     tables: &Tables,
@@ -35,10 +40,11 @@ pub(crate) async fn run(
 ) -> Result<QueryResult, LakeError> {
     let began = Instant::now();
     let database = Database::parse(&request.database)?;
-    let prepared = prepare(&request.sql, database, known, request.now)?;
-    let context = engine.session();
-    attach(&context, tables, known, &prepared).await?;
-    let outcome = execute(&context, prepared, request).await.map_err(|error| of_engine(&error))?;
+    let sql = request.sql.as_str();
+    let prepared = prepare(sql, database, known, request.now).map_err(|error| placed(error, sql))?;
+    let context = engine.session(prepared.limits);
+    attach(&context, tables, known, &prepared).await.map_err(|error| placed(error, sql))?;
+    let outcome = execute(engine, &context, prepared, request).await.map_err(|error| of_statement(&error, sql))?;
     let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(QueryResult { elapsed_ms, ..outcome })
 }
@@ -90,6 +96,7 @@ fn all_logs(tables: &BTreeMap<String, Arc<dyn TableProvider>>) -> Result<Arc<dyn
 }
 
 async fn execute(
+    engine: &Engine,
     context: &SessionContext,
     prepared: Prepared,
     request: &QueryRequest,
@@ -106,8 +113,10 @@ async fn execute(
     // One row more than is wanted tells whether there are more.
     let limited =
         LogicalPlanBuilder::from(plan).limit(request.offset, Some(request.max_rows.saturating_add(1)))?.build()?;
-    let physical = state.create_physical_plan(&limited).await?;
+    let physical = interruptible(state.create_physical_plan(&limited).await?)?;
     let mut stream = execute_stream(Arc::clone(&physical), state.task_ctx())?;
+    // The rows of an answer count as memory of the query, and there is a limit on one answer.
+    let memory = MemoryConsumer::new("rows of an answer").register(&context.runtime_env().memory_pool);
     let mut rows = Vec::new();
     let mut truncated = false;
     'batches: while let Some(batch) = stream.next().await {
@@ -117,12 +126,34 @@ async fn execute(
                 truncated = true;
                 break 'batches;
             }
+            let weight = columns.weight(&batch, row);
+            let fits = memory.size().saturating_add(weight) <= engine.answer_bytes();
+            if !fits || memory.try_grow(weight).is_err() {
+                if rows.is_empty() {
+                    let message = format!("one row of the answer would take {weight} bytes of memory");
+                    return Err(DataFusionError::ResourcesExhausted(message));
+                }
+                truncated = true;
+                break 'batches;
+            }
             rows.push(columns.row(&batch, row));
         }
     }
     drop(stream);
     let bytes_scanned = bytes_scanned(physical.as_ref());
     Ok(QueryResult { columns: columns.infos(), rows, truncated, elapsed_ms: 0, bytes_scanned })
+}
+
+/// Lets operators of several inputs, which can make many rows of few, hand back control now and then. The engine does so
+/// only where it reads, and what never hands back control cannot be ended.
+fn interruptible(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let wrap = |plan: Arc<dyn ExecutionPlan>| -> Result<Transformed<Arc<dyn ExecutionPlan>>, DataFusionError> {
+        if plan.children().len() < 2 {
+            return Ok(Transformed::no(plan));
+        }
+        Ok(Transformed::yes(Arc::new(CooperativeExec::new(plan))))
+    };
+    Ok(plan.transform_up(wrap)?.data)
 }
 
 fn explained(plan: &LogicalPlan) -> QueryResult {

@@ -15,7 +15,15 @@ use datafusion::arrow::{
 use margay_domain::{clock::Timestamp, lake::ColumnInfo};
 use serde_json::{Map, Number, Value};
 
-use crate::columns::{ColumnType, Document};
+use crate::{
+    columns::{ColumnType, Document},
+    size::bytes,
+};
+
+/// A value in an answer takes at most so many bytes beside its content.
+const VALUE_BYTES: usize = 80;
+/// An entry of an object takes so many bytes beside its name and its value.
+const ENTRY_BYTES: usize = 64;
 
 /// The columns of an answer: their names, each once, and their types.
 pub(crate) struct Columns(Vec<Column>);
@@ -53,6 +61,17 @@ impl Columns {
         self.0.iter().map(info).collect()
     }
 
+    /// How many bytes of memory [`Self::row`] will take, at most.
+    pub(crate) fn weight(&self, batch: &RecordBatch, row: usize) -> usize {
+        let cells = self.0.iter().zip(batch.columns());
+        let weights = cells.map(|(column, array)| {
+            let value = bytes(array.as_ref(), row..row.saturating_add(1), VALUE_BYTES);
+            let inner = if column.json { values_in(array.as_ref(), row).saturating_mul(VALUE_BYTES) } else { 0 };
+            value.saturating_add(inner).saturating_add(column.name.len() + ENTRY_BYTES)
+        });
+        weights.fold(0, usize::saturating_add)
+    }
+
     /// One row of a batch as an object.
     pub(crate) fn row(&self, batch: &RecordBatch, row: usize) -> Map<String, Value> {
         let cells = self.0.iter().zip(batch.columns());
@@ -63,6 +82,12 @@ impl Columns {
             })
             .collect()
     }
+}
+
+/// How many values the JSON in a text can have: one begins it, and every other one follows one of these characters.
+fn values_in(array: &dyn Array, row: usize) -> usize {
+    let Some(texts) = array.as_string_opt::<i32>().filter(|texts| texts.is_valid(row)) else { return 0 };
+    texts.value(row).bytes().filter(|byte| matches!(byte, b'[' | b'{' | b',' | b':')).count()
 }
 
 /// A text that is JSON, as what it says.
@@ -240,6 +265,24 @@ mod tests {
         for (array, expected) in arrays {
             assert_eq!(cell(array.as_ref(), 0), expected, "{}", array.data_type());
         }
+    }
+
+    #[test]
+    fn the_weight_of_a_row_counts_names_content_and_the_values_in_json() {
+        let json_field = Field::new("a", DataType::Utf8, true)
+            .with_metadata(HashMap::from([("margay.kind".to_owned(), "object".to_owned())]));
+        let fields = vec![json_field, Field::new("text", DataType::Utf8, true)];
+        let columns = Columns::new(&fields);
+        let batch = RecordBatch::try_new(
+            Arc::new(Schema::new(fields)),
+            vec![
+                Arc::new(StringArray::from(vec![r#"{"k":[1,2]}"#])),
+                Arc::new(StringArray::from(vec!["x".repeat(1_000)])),
+            ],
+        )
+        .unwrap();
+        let entries = 2 * (VALUE_BYTES + ENTRY_BYTES) + "a".len() + "text".len();
+        assert_eq!(columns.weight(&batch, 0), entries + 11 + 4 * VALUE_BYTES + 1_000);
     }
 
     #[test]

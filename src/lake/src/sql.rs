@@ -8,20 +8,30 @@
 //! 3. [`scope`]: every table name is resolved against what the person may read, and every table of events must be
 //!    filtered on time. A name that is not resolved here cannot be reached later: a session knows only the tables
 //!    that were found, and its default database is empty.
+//! 4. [`weight`]: what becomes too large when the planner puts its parts into each other is refused.
+//!
+//! [`find_place`] finds the place of an error that the engine tells only in words.
 
 mod ast;
+mod locate;
 mod macros;
 mod parse;
 mod rewrite;
 mod scope;
 mod time_filter;
+mod weight;
 
 use std::collections::BTreeSet;
 
 use datafusion::sql::sqlparser::ast::Statement;
 use margay_domain::{clock::Timestamp, lake::LakeError};
 
-use crate::catalog::{Database, Known};
+pub(crate) use locate::find_place;
+
+use crate::{
+    catalog::{Database, Known},
+    functions::Limits,
+};
 
 /// A statement that may run.
 #[derive(Debug)]
@@ -34,6 +44,8 @@ pub(crate) struct Prepared {
     pub(crate) tables: BTreeSet<String>,
     /// Whether it reads the view of all logs.
     pub(crate) all_logs: bool,
+    /// What its functions may return.
+    pub(crate) limits: Limits,
 }
 
 /// Reads, checks and rewrites a statement.
@@ -41,7 +53,8 @@ pub(crate) fn prepare(sql: &str, database: Database, known: &Known, now: Timesta
     let parse::Parsed { mut query, explain } = parse::parse(sql)?;
     rewrite::rewrite(&mut query, now)?;
     let scope::Found { tables, all_logs } = scope::resolve(&mut query, database, known)?;
-    Ok(Prepared { statement: Statement::Query(query), explain, tables, all_logs })
+    let limits = weight::limits(&query)?;
+    Ok(Prepared { statement: Statement::Query(query), explain, tables, all_logs, limits })
 }
 
 #[cfg(test)]
@@ -64,6 +77,17 @@ mod tests {
     /// The rewritten statement as text.
     fn text(sql: &str) -> String {
         prepared(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}")).statement.to_string()
+    }
+
+    /// The message up to the name in it, and the place.
+    fn refusal(sql: &str) -> (String, Option<(u64, u64)>) {
+        match prepared(sql) {
+            Err(LakeError::BadSql { message, position }) => {
+                let (what, _) = message.split_once(" named ").unwrap_or((message.as_str(), ""));
+                (format!("{what} named"), position)
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
     }
 
     #[test]
@@ -151,23 +175,101 @@ mod tests {
     }
 
     #[test]
+    fn a_join_limits_only_the_side_that_it_filters() {
+        let sql = |join: &str, on: &str| {
+            format!("SELECT * FROM aws_cloudtrail a {join} okta_systemlog o ON a.x = o.x AND {on}")
+        };
+        let (left, right) = ("a.p_event_time > '2026-01-01'", "o.p_event_time > '2026-01-01'");
+        let where_left = |sql: &str| format!("{sql} WHERE {left}");
+        let where_right = |sql: &str| format!("{sql} WHERE {right}");
+        // Whether ON limits the left table, and the right one.
+        for (join, limits_left, limits_right) in [
+            ("JOIN", true, true),
+            ("INNER JOIN", true, true),
+            ("LEFT JOIN", false, true),
+            ("LEFT OUTER JOIN", false, true),
+            ("RIGHT JOIN", true, false),
+            ("RIGHT OUTER JOIN", true, false),
+            ("FULL JOIN", false, false),
+            ("FULL OUTER JOIN", false, false),
+            ("LEFT SEMI JOIN", true, true),
+            ("RIGHT SEMI JOIN", true, true),
+            ("LEFT ANTI JOIN", false, true),
+            ("RIGHT ANTI JOIN", true, false),
+        ] {
+            let passes = |sql: &str| match prepared(sql) {
+                Ok(_) => true,
+                Err(LakeError::NoTimeFilter) => false,
+                Err(other) => panic!("{sql}: {other:?}"),
+            };
+            let both = sql(join, &format!("{left} AND {right}"));
+            assert_eq!(passes(&where_right(&sql(join, left))), limits_left, "{join}, left");
+            assert_eq!(passes(&where_left(&sql(join, right))), limits_right, "{join}, right");
+            assert_eq!(passes(&both), limits_left && limits_right, "{join}, both");
+            assert!(passes(&format!("{both} WHERE {left} AND {right}")), "{join}, WHERE");
+        }
+    }
+
+    #[test]
+    fn joins_in_joins_are_told_apart() {
+        for (from, passes) in [
+            // The inner join has dropped what ON does not meet before the outer one comes.
+            ("aws_cloudtrail a JOIN one b ON SINCE LEFT JOIN one c ON a.x = c.x", true),
+            ("one c LEFT JOIN (aws_cloudtrail a JOIN one b ON SINCE) ON a.x = c.x", true),
+            // The left side of the last join are both tables before it.
+            ("one c LEFT JOIN aws_cloudtrail a ON a.x = c.x JOIN one b ON SINCE", true),
+            ("aws_cloudtrail a LEFT JOIN one b ON a.x = b.x LEFT JOIN one c ON SINCE", false),
+            ("(aws_cloudtrail a LEFT JOIN one b ON SINCE) JOIN one c ON a.x = c.x", false),
+            // A condition says nothing about a table that is not part of its join.
+            ("aws_cloudtrail a, one b JOIN one c ON p_event_time > '2026-01-01'", false),
+        ] {
+            let from = from.replace("SINCE", "p_occurs_since('1 d', a)");
+            let sql = format!("WITH one AS (SELECT 1 AS x, 2 AS p_event_time) SELECT 1 FROM {from}");
+            assert_eq!(prepared(&sql).err(), if passes { None } else { Some(LakeError::NoTimeFilter) }, "{sql}");
+        }
+    }
+
+    #[test]
+    fn another_column_cannot_pass_for_the_time() {
+        let sql = "SELECT * FROM aws_cloudtrail AS t (p_event_time) WHERE t.p_event_time > '2026-01-01'";
+        assert!(matches!(prepared(sql), Err(LakeError::BadSql { position: Some((1, 36)), .. })), "{:?}", prepared(sql));
+    }
+
+    #[test]
+    fn what_cannot_be_held_within_limits_is_refused() {
+        for (sql, place) in [
+            ("SELECT array_agg(a) OVER (ORDER BY b) FROM UNNEST([1]) t(a)", (1, 8)),
+            ("SELECT 1, listagg(a, ',') OVER (PARTITION BY b) FROM UNNEST([1]) t(a)", (1, 11)),
+            ("SELECT map(['a'], [1])", (1, 8)),
+            ("SELECT make_map('a', 1)", (1, 8)),
+            ("SELECT arrow_cast(NULL, 'FixedSizeBinary(2000000000)')", (1, 8)),
+            ("SELECT a ~ b FROM UNNEST(['x']) t(a)", (1, 12)),
+        ] {
+            match prepared(sql) {
+                Err(LakeError::BadSql { position, .. }) => assert_eq!(position, Some(place), "{sql}"),
+                other => panic!("{sql}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn other_tables_cannot_be_named() {
         for sql in [
             "SELECT * FROM github_audit WHERE p_occurs_since('1 d')",
             "SELECT * FROM panther_logs.public.github_audit",
-            "SELECT * FROM '/etc/passwd'",
             "SELECT * FROM \"/data/x.parquet\"",
             "SELECT * FROM panther_views.public.all_databases",
         ] {
-            assert!(matches!(prepared(sql), Err(LakeError::UnknownTable(_) | LakeError::BadSql { .. })), "{sql}");
+            assert_eq!(refusal(sql), ("there is no table named".to_owned(), Some((1, 15))), "{sql}");
         }
         for sql in [
             "SELECT * FROM information_schema.tables",
             "SELECT * FROM other.public.aws_cloudtrail",
             "SELECT * FROM a.b.c.d",
         ] {
-            assert!(matches!(prepared(sql), Err(LakeError::UnknownDatabase(_))), "{sql}");
+            assert_eq!(refusal(sql), ("there is no database named".to_owned(), Some((1, 15))), "{sql}");
         }
+        assert!(matches!(prepared("SELECT * FROM '/etc/passwd'"), Err(LakeError::BadSql { .. })));
         for sql in [
             "SELECT * FROM TABLE(flatten(x))",
             "SELECT * FROM aws_cloudtrail, LATERAL FLATTEN(input => x) WHERE p_occurs_since('1 d')",
@@ -214,6 +316,8 @@ mod tests {
             ("SELECT dateadd(minute, -10, t) AS v", "SELECT t + INTERVAL '-10 minute' AS v"),
             ("SELECT time_slice(t, 15, 'MINUTE') AS v", "SELECT date_bin(INTERVAL '15 minute', t) AS v"),
             ("SELECT \"Foo\" FROM UNNEST([1]) t(foo)", "SELECT \"foo\" FROM"),
+            ("SELECT a || b || c AS v", "SELECT sized(sized(a || b) || c) AS v"),
+            ("SELECT [1, 2] AS v", "SELECT make_array(1, 2) AS v"),
         ] {
             let written = text(sql);
             assert!(written.contains(expected), "{sql}: {written}");
@@ -237,13 +341,15 @@ mod tests {
     fn errors_have_a_position() {
         for (sql, position) in [
             ("SELECT *\nFROM aws_cloudtrail\nWHERE p_occurs_since('1 fortnight')", (3, 7)),
-            ("SELECT FROM WHERE", (1, 8)),
+            ("SELECT FROM WHERE", (1, 13)),
             ("SELECT 'abc", (1, 8)),
             ("SELECT 1 +", (1, 11)),
-            ("SELECT * FROM TABLE(flatten(x))", (1, 15)),
+            ("SELECT * FROM TABLE(flatten(x))", (1, 21)),
+            ("SELECT *\n  FROM nothing", (2, 8)),
+            ("SELECT *\n  FROM nowhere.public.aws_cloudtrail", (2, 8)),
         ] {
             match prepared(sql) {
-                Err(LakeError::BadSql { position: Some(found), .. }) => assert_eq!(found.0, position.0, "{sql}"),
+                Err(LakeError::BadSql { position: Some(found), .. }) => assert_eq!(found, position, "{sql}"),
                 other => panic!("{sql}: {other:?}"),
             }
         }

@@ -313,22 +313,57 @@ fn links_neither_loop_nor_lead_out() {
 /// Real content of the field: set `MARGAY_REAL_CONTENT` to a folder of it.
 #[test]
 fn real_content() {
-    let Some(folder) = std::env::var_os("MARGAY_REAL_CONTENT") else {
-        println!("skipped: set MARGAY_REAL_CONTENT to a folder with detection YAML to run this test");
+    let Some(folder) = std::env::var_os("MARGAY_REAL_CONTENT").map(PathBuf::from) else {
+        eprintln!("skipped: set MARGAY_REAL_CONTENT to a folder with detection YAML to run this test");
         return;
     };
-    let imported = read_dir(Path::new(&folder), NOW).unwrap();
-    assert!(!imported.detections.is_empty(), "no detections below {}", Path::new(&folder).display());
-    // A lookup table may name a file that was not passed on with it; detections may not have any problem.
-    let problems: Vec<_> =
-        imported.problems.iter().filter(|problem| !problem.path.to_string_lossy().contains("lookup_table")).collect();
-    assert!(problems.is_empty(), "{problems:#?}");
-    println!(
-        "{} detections ({} without source), {} tables, {} skipped, {} problems",
-        imported.detections.len(),
-        imported.without_source,
-        imported.enrichments.len(),
-        imported.skipped.len(),
-        imported.problems.len()
-    );
+    let imported = read_dir(&folder, NOW).unwrap();
+    let (detections, tables, others) = documents_in(&folder);
+    assert!(detections > 0, "no detections below {}", folder.display());
+    // Detections may not have any problem; the only one that a table may have is that its rows were not passed on.
+    for problem in &imported.problems {
+        let named =
+            problem.message.strip_prefix("`Filename`: there is no file ").and_then(|rest| rest.split('"').nth(1));
+        let named = named.unwrap_or_else(|| panic!("{problem}"));
+        let file = folder.join(&problem.path);
+        assert!(!file.parent().unwrap().join(named).exists(), "{problem}, but it is there");
+        assert!(fs::read_to_string(&file).unwrap().contains("LookupName:"), "{problem}");
+    }
+    assert_eq!(imported.detections.len(), detections);
+    let skipped_tables = imported.skipped.iter().filter(|(_, kind)| *kind == AnalysisType::LookupTable).count();
+    assert_eq!(imported.enrichments.len() + skipped_tables + imported.problems.len(), tables);
+    assert_eq!(imported.skipped.len() - skipped_tables, others);
+    // A table is only left out if its rows are kept elsewhere.
+    for (path, kind) in &imported.skipped {
+        let text = fs::read_to_string(folder.join(path)).unwrap();
+        assert!(
+            *kind != AnalysisType::LookupTable || !text.lines().any(|line| line.starts_with("Filename:")),
+            "{text}"
+        );
+    }
+}
+
+/// How many detections, tables and other documents the YAML files of a folder hold, counted without the importer.
+fn documents_in(folder: &Path) -> (usize, usize, usize) {
+    let (mut detections, mut tables, mut others) = (0, 0, 0);
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let inner = documents_in(&path);
+            detections += inner.0;
+            tables += inner.1;
+            others += inner.2;
+        } else if path.extension().is_some_and(|ending| ending == "yml" || ending == "yaml") {
+            let text = fs::read_to_string(&path).unwrap();
+            let kinds = text.lines().filter_map(|line| line.strip_prefix("AnalysisType:"));
+            for kind in kinds.map(|rest| rest.split('#').next().unwrap_or_default().trim()) {
+                match kind {
+                    "rule" | "scheduled_rule" | "correlation_rule" | "policy" => detections += 1,
+                    "lookup_table" => tables += 1,
+                    _ => others += 1,
+                }
+            }
+        }
+    }
+    (detections, tables, others)
 }

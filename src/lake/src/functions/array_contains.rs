@@ -1,6 +1,6 @@
 //! `array_contains(value, array)`: the value first, as in the queries of the field; the other order works too.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use datafusion::{
     arrow::{
@@ -51,9 +51,14 @@ impl ScalarUDFImpl for ArrayContains {
         let [first, second] = take_function_args(self.name(), args.args)?;
         let swapped = is_list(&first.data_type()) && !is_list(&second.data_type());
         let (needle, haystack) = if swapped { (second, first) } else { (first, second) };
-        let constant = constant_text(&needle);
-        let haystack = haystack.into_array(rows)?;
-        let found = match (constant, haystack.data_type()) {
+        let haystack = match haystack {
+            // A list that is written out is searched as a set; it is not copied for every row.
+            ColumnarValue::Scalar(list) => {
+                return contained(needle, &list);
+            }
+            ColumnarValue::Array(lists) => lists,
+        };
+        let found = match (constant_text(&needle), haystack.data_type()) {
             (Some(text), DataType::List(element)) if is_text(element.data_type()) => contains_text(&haystack, &text)?,
             _ => contains_any(&needle.into_array(rows)?, &haystack),
         };
@@ -93,17 +98,39 @@ fn contains_text(haystack: &ArrayRef, needle: &str) -> Result<ArrayRef> {
     Ok(Arc::new(found.finish()))
 }
 
+/// Every value in one list.
+fn contained(needle: ColumnarValue, list: &ScalarValue) -> Result<ColumnarValue> {
+    let items = items(cell(list.to_array()?.as_ref(), 0));
+    let items: Option<HashSet<String>> = items.map(|items| items.into_iter().filter_map(text).collect());
+    let is_in = |needle: Value| Some(items.as_ref()?.contains(&text(needle)?));
+    match needle {
+        ColumnarValue::Scalar(needle) => {
+            let found = is_in(cell(needle.to_array()?.as_ref(), 0));
+            Ok(ColumnarValue::Scalar(ScalarValue::Boolean(found)))
+        }
+        ColumnarValue::Array(needles) => {
+            let mut found = BooleanBuilder::with_capacity(needles.len());
+            (0..needles.len()).for_each(|row| found.append_option(is_in(cell(needles.as_ref(), row))));
+            Ok(ColumnarValue::Array(Arc::new(found.finish())))
+        }
+    }
+}
+
+/// The elements of a list, or of a text that is a JSON array.
+fn items(list: Value) -> Option<Vec<Value>> {
+    match list {
+        Value::Array(items) => Some(items),
+        Value::String(document) => serde_json::from_str(&document).ok(),
+        _ => None,
+    }
+}
+
 /// Every other case, row by row.
 fn contains_any(needles: &ArrayRef, haystack: &ArrayRef) -> ArrayRef {
     let mut found = BooleanBuilder::with_capacity(haystack.len());
     for row in 0..haystack.len() {
         let needle = text(cell(needles.as_ref(), row));
-        let items = match cell(haystack.as_ref(), row) {
-            Value::Array(items) => Some(items),
-            Value::String(document) => serde_json::from_str::<Vec<Value>>(&document).ok(),
-            _ => None,
-        };
-        found.append_option(match (needle, items) {
+        found.append_option(match (needle, items(cell(haystack.as_ref(), row))) {
             (Some(needle), Some(items)) => Some(items.into_iter().filter_map(text).any(|item| item == needle)),
             _ => None,
         });
@@ -139,6 +166,17 @@ mod tests {
             contains_text(&part, "10.0.0.1").unwrap().as_boolean(),
             &BooleanArray::from(vec![Some(true), Some(false)])
         );
+    }
+
+    #[test]
+    fn one_list_is_searched_for_every_value() {
+        let list = ScalarValue::try_from_array(lists().as_ref(), 2).unwrap();
+        let needles: ArrayRef = Arc::new(StringArray::from(vec![Some("x"), None, Some("y")]));
+        let found = contained(ColumnarValue::Array(needles), &list).unwrap().into_array(3).unwrap();
+        assert_eq!(found.as_boolean(), &BooleanArray::from(vec![Some(true), None, Some(false)]));
+        let needle = ColumnarValue::Scalar(ScalarValue::from("10.0.0.1"));
+        let found = contained(needle, &list).unwrap();
+        assert!(matches!(found, ColumnarValue::Scalar(ScalarValue::Boolean(Some(true)))), "{found:?}");
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use datafusion::{
     arrow::{
-        array::{Array as _, Int64Builder},
+        array::{Array, Int64Builder},
         datatypes::DataType,
     },
-    common::{Result, plan_err, utils::take_function_args},
+    common::{Result, ScalarValue, plan_err, utils::take_function_args},
     logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility},
 };
 use serde::de::IgnoredAny;
@@ -51,20 +51,26 @@ impl ScalarUDFImpl for ArraySize {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let rows = args.number_rows;
         let [array] = take_function_args(self.name(), args.args)?;
-        let array = array.into_array(rows)?;
+        let array = match array {
+            ColumnarValue::Scalar(list) => {
+                let size = size(list.to_array()?.as_ref(), 0);
+                return Ok(ColumnarValue::Scalar(ScalarValue::Int64(size)));
+            }
+            ColumnarValue::Array(array) => array,
+        };
         let mut sizes = Int64Builder::with_capacity(array.len());
-        for row in 0..array.len() {
-            let size = match cell(array.as_ref(), row) {
-                Value::Array(items) => Some(items.len()),
-                Value::String(document) => {
-                    serde_json::from_str::<Vec<IgnoredAny>>(&document).ok().map(|items| items.len())
-                }
-                _ => None,
-            };
-            sizes.append_option(size.and_then(|size| i64::try_from(size).ok()));
-        }
+        (0..array.len()).for_each(|row| sizes.append_option(size(array.as_ref(), row)));
         Ok(ColumnarValue::Array(Arc::new(sizes.finish())))
     }
+}
+
+/// How many elements the value in a row has.
+fn size(array: &dyn Array, row: usize) -> Option<i64> {
+    let size = match cell(array, row) {
+        Value::Array(items) => items.len(),
+        Value::String(document) => serde_json::from_str::<Vec<IgnoredAny>>(&document).ok()?.len(),
+        _ => return None,
+    };
+    i64::try_from(size).ok()
 }

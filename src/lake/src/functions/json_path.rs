@@ -58,20 +58,29 @@ impl ScalarUDFImpl for JsonPath {
             return plan_err!("{NAME} needs a document");
         };
         let steps = path.iter().map(step).collect::<Result<Vec<_>>>()?;
-        let document = document.clone().into_array(args.number_rows)?;
-        let found: ArrayRef = match document.data_type() {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-                let texts = cast(&document, &DataType::Utf8)?;
-                let texts = texts.as_string::<i32>();
-                collect(texts.iter().map(|text| text.and_then(|text| look_up(text, &steps))))
+        match document {
+            ColumnarValue::Array(documents) => Ok(ColumnarValue::Array(find(documents, &steps)?)),
+            ColumnarValue::Scalar(document) => {
+                let found = find(&document.to_array()?, &steps)?;
+                ScalarValue::try_from_array(found.as_ref(), 0).map(ColumnarValue::Scalar)
             }
-            _ => {
-                let rows = 0..document.len();
-                collect(rows.map(|row| walk(&cell(document.as_ref(), row), &steps).and_then(text)))
-            }
-        };
-        Ok(ColumnarValue::Array(found))
+        }
     }
+}
+
+/// What the path leads to in every document.
+fn find(documents: &ArrayRef, steps: &[Step]) -> Result<ArrayRef> {
+    Ok(match documents.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            let texts = cast(documents, &DataType::Utf8)?;
+            let texts = texts.as_string::<i32>();
+            collect(texts.iter().map(|text| text.and_then(|text| look_up(text, steps))))
+        }
+        _ => {
+            let rows = 0..documents.len();
+            collect(rows.map(|row| walk(&cell(documents.as_ref(), row), steps).and_then(text)))
+        }
+    })
 }
 
 fn collect(texts: impl Iterator<Item = Option<String>>) -> ArrayRef {

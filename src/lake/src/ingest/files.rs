@@ -3,12 +3,12 @@
 use std::{
     ffi::OsString,
     fs::File,
-    io::{self, BufReader},
+    io::BufReader,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::{array::RecordBatch, error::ArrowError};
 use margay_domain::{
     alert::EventRef,
     clock::Timestamp,
@@ -20,7 +20,8 @@ use tokio::sync::mpsc;
 
 use super::{
     convert::{Plan, RowIds, Rows},
-    lines::{Line, Lines, Rejects},
+    error::IngestError,
+    lines::{Line, LineError, Lines, Rejects},
     write::Writer,
 };
 use crate::{errors::unavailable, schema::Schema, tables::Tables};
@@ -59,17 +60,17 @@ pub(crate) async fn ingest_file(
     tables: &Tables,
     reading: &Reading<'_>,
     file: &Path,
-    rejects: Option<&Path>,
-) -> Result<IngestReport, LakeError> {
-    let input = tokio::fs::File::open(file).await;
-    let input = input.map_err(|error| unavailable(format!("{} cannot be read: {error}", file.display())))?;
+    rejects: &Path,
+) -> Result<IngestReport, IngestError> {
+    let unreadable = |reason| IngestError::Input { path: file.to_path_buf(), reason };
+    let input = tokio::fs::File::open(file).await.map_err(unreadable)?;
     let input = BufReader::with_capacity(1024 * 1024, input.into_std().await);
     let mut writer = Writer::new(tables.ensure(reading.schema).await?)?;
     let plan = reading.plan(&writer);
     let ids = reading.ids();
-    let rejects = Rejects::new(rejects.map_or_else(|| beside(file), Path::to_path_buf));
+    let kept = Rejects::new(rejects.to_path_buf());
     let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
-    let reader = tokio::task::spawn_blocking(move || read(input, plan, ids, rejects, &sender));
+    let reader = tokio::task::spawn_blocking(move || read(input, plan, ids, kept, &sender));
     let mut written = Ok(());
     while let Some(batch) = batches.recv().await {
         written = writer.write(batch).await;
@@ -80,7 +81,15 @@ pub(crate) async fn ingest_file(
     // The reader stops when nobody takes its batches.
     drop(batches);
     let read = reader.await.map_err(unavailable)?;
-    match written.and_then(|()| read.map_err(unavailable)) {
+    let outcome = written.map_err(IngestError::from).and_then(|()| {
+        read.map_err(|error| match error {
+            ReadError::Line(LineError::Read(reason)) => unreadable(reason),
+            ReadError::Line(LineError::Rejects(reason)) => IngestError::Rejects { path: rejects.to_path_buf(), reason },
+            ReadError::Rows(cause) => unavailable(cause).into(),
+            ReadError::Stopped => unavailable("the writer has stopped").into(),
+        })
+    });
+    match outcome {
         Ok(report) => {
             writer.commit().await?;
             Ok(report)
@@ -92,11 +101,30 @@ pub(crate) async fn ingest_file(
     }
 }
 
-/// `<file>.rejected`.
-fn beside(file: &Path) -> PathBuf {
+/// Where the rejected lines of a file go if nobody says otherwise: `<file>.rejected`.
+pub fn rejects_beside(file: &Path) -> PathBuf {
     let mut name = OsString::from(file);
     name.push(".rejected");
     PathBuf::from(name)
+}
+
+/// Whether two paths lead to one file, also by way of links. Files that are not there are none.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Why reading stopped.
+enum ReadError {
+    Line(LineError),
+    Rows(ArrowError),
+    /// The writer failed, and says why.
+    Stopped,
+}
+
+impl From<LineError> for ReadError {
+    fn from(error: LineError) -> Self {
+        Self::Line(error)
+    }
 }
 
 fn read(
@@ -105,12 +133,12 @@ fn read(
     mut ids: RowIds,
     mut rejects: Rejects,
     batches: &mpsc::Sender<RecordBatch>,
-) -> io::Result<IngestReport> {
+) -> Result<IngestReport, ReadError> {
     let mut report = IngestReport::default();
     let mut lines = Lines::new(input);
     let mut rows = Rows::new(plan);
     let mut bytes = 0;
-    while let Some((number, length, line)) = lines.next()? {
+    while let Some((_, length, line)) = lines.next()? {
         report.lines += 1;
         match line {
             Line::Event(event) => {
@@ -119,7 +147,7 @@ fn read(
                 report.stored += 1;
                 bytes += length;
             }
-            Line::Rejected { reason, text } => rejects.keep(number, reason, text, &mut report)?,
+            Line::Rejected(reason) => rejects.keep(&mut lines, reason, &mut report)?,
         }
         if rows.len() >= BATCH_ROWS || bytes >= BATCH_BYTES {
             send(&mut rows, batches)?;
@@ -133,9 +161,9 @@ fn read(
     Ok(report)
 }
 
-fn send(rows: &mut Rows, batches: &mpsc::Sender<RecordBatch>) -> io::Result<()> {
-    let batch = rows.finish().map_err(io::Error::other)?;
-    batches.blocking_send(batch).map_err(|_| io::Error::other("the writer has stopped"))
+fn send(rows: &mut Rows, batches: &mpsc::Sender<RecordBatch>) -> Result<(), ReadError> {
+    let batch = rows.finish().map_err(ReadError::Rows)?;
+    batches.blocking_send(batch).map_err(|_| ReadError::Stopped)
 }
 
 /// Stores events at hand, all or none; returns where each one is, in order.
@@ -164,7 +192,7 @@ pub(crate) async fn ingest_events(
         if rows.len() > 0 {
             batches.push(rows.finish()?);
         }
-        Ok::<_, datafusion::arrow::error::ArrowError>((report, refs, batches))
+        Ok::<_, ArrowError>((report, refs, batches))
     };
     let (report, refs, batches) =
         tokio::task::spawn_blocking(convert).await.map_err(unavailable)?.map_err(unavailable)?;

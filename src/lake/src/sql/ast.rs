@@ -121,6 +121,14 @@ pub(super) fn literal_number(expr: &Expr) -> Option<&str> {
     }
 }
 
+/// The name of a table that has only one part, as the planner will see it.
+pub(super) fn plain_name(name: &ObjectName) -> Option<String> {
+    match name.0.as_slice() {
+        [part] => part.as_ident().map(normalized),
+        _ => None,
+    }
+}
+
 /// A name as the planner will see it: lower case unless it is quoted.
 pub(super) fn normalized(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() }

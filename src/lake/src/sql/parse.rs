@@ -58,37 +58,43 @@ fn tokens(sql: &str, dialect: &dyn Dialect) -> Result<Vec<TokenWithSpan>, LakeEr
     let mut tokens = Tokenizer::new(dialect, sql)
         .tokenize_with_location()
         .map_err(|error| bad_sql(error.message, position(error.location)))?;
-    if tokens.iter().filter(|token| is_operator(&token.token)).count() > MAX_OPERATORS {
-        let message =
-            format!("the statement has more than {MAX_OPERATORS} operators; use IN (…) for long lists of values");
-        return Err(bad_sql(message, None));
+    let mut operators = 0;
+    for token in &tokens {
+        operators += levels(&token.token);
+        if operators > MAX_OPERATORS {
+            let message =
+                format!("the statement has more than {MAX_OPERATORS} operators; use IN (…) for long lists of values");
+            return Err(bad_sql(message, position(token.span.start)));
+        }
     }
     macros::quote_bare_offsets(&mut tokens);
     Ok(tokens)
 }
 
-fn is_operator(token: &Token) -> bool {
+/// How much deeper a token can make the tree.
+const fn levels(token: &Token) -> usize {
     match token {
-        Token::Word(word) => matches!(
-            word.keyword,
+        Token::Word(word) => match word.keyword {
             Keyword::AND
-                | Keyword::OR
-                | Keyword::NOT
-                | Keyword::UNION
-                | Keyword::EXCEPT
-                | Keyword::INTERSECT
-                | Keyword::JOIN
-        ),
+            | Keyword::OR
+            | Keyword::NOT
+            | Keyword::UNION
+            | Keyword::EXCEPT
+            | Keyword::INTERSECT
+            | Keyword::JOIN => 1,
+            _ => 0,
+        },
+        // Each gets a check around it.
+        Token::StringConcat => 2,
         Token::Plus
         | Token::Minus
         | Token::Mul
         | Token::Div
         | Token::Mod
-        | Token::StringConcat
         | Token::DoubleColon
         | Token::Colon
-        | Token::LBracket => true,
-        _ => false,
+        | Token::LBracket => 1,
+        _ => 0,
     }
 }
 

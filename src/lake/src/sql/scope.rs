@@ -7,18 +7,18 @@ use std::{
 
 use datafusion::sql::sqlparser::{
     ast::{
-        Expr, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select,
-        SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned as _, TableAlias, TableFactor, TableWithJoins,
-        VisitMut, VisitorMut,
+        Expr, FunctionArg, FunctionArgExpr, Ident, Join, ObjectName, Query, Select, SelectItem,
+        SelectItemQualifiedWildcardKind, SetExpr, Spanned as _, TableAlias, TableFactor, TableWithJoins, VisitMut,
+        VisitorMut,
     },
     tokenizer::Span,
 };
 use margay_domain::lake::LakeError;
 
 use super::{
-    ast::normalized,
+    ast::{normalized, plain_name},
     parse::{not_read_only, start},
-    time_filter::limits,
+    time_filter::is_limited,
 };
 use crate::{
     catalog::{ALL_LOGS, Database, Known, SCHEMA},
@@ -114,9 +114,8 @@ impl Resolver<'_> {
             return Err(not_read_only("SELECT INTO"));
         }
         let mut from = std::mem::take(&mut select.from);
-        let mut readers = Vec::new();
         for table in &mut from {
-            self.table_with_joins(table, scope, &mut readers)?;
+            self.table_with_joins(table, scope)?;
         }
         // Queries inside the other clauses; `FROM` has been looked at.
         self.nested(select, scope)?;
@@ -132,24 +131,20 @@ impl Resolver<'_> {
                 _ => {}
             }
         }
-        let mut conditions = Vec::new();
-        select.from.iter().for_each(|table| join_conditions(table, &mut conditions));
-        conditions.extend(&select.selection);
-        let filtered = |reader: &String| conditions.iter().any(|condition| limits(condition, reader));
-        if readers.iter().all(filtered) { Ok(()) } else { Err(LakeError::NoTimeFilter) }
+        if is_limited(select) { Ok(()) } else { Err(LakeError::NoTimeFilter) }
     }
 
-    /// Collects the aliases of tables of events into `readers`.
-    fn table_with_joins(&mut self, table: &mut TableWithJoins, scope: &[String], readers: &mut Vec<String>) -> Done {
-        self.table_factor(&mut table.relation, scope, readers)?;
+    fn table_with_joins(&mut self, table: &mut TableWithJoins, scope: &[String]) -> Done {
+        self.table_factor(&mut table.relation, scope)?;
         for Join { relation, join_operator, .. } in &mut table.joins {
-            self.table_factor(relation, scope, readers)?;
+            self.table_factor(relation, scope)?;
             self.nested(join_operator, scope)?;
         }
         Ok(())
     }
 
-    fn table_factor(&mut self, factor: &mut TableFactor, scope: &[String], readers: &mut Vec<String>) -> Done {
+    /// Resolves a table. One of events always has an alias afterwards, and a name of three parts.
+    fn table_factor(&mut self, factor: &mut TableFactor, scope: &[String]) -> Done {
         let span = factor.span();
         unnest(factor);
         match factor {
@@ -184,7 +179,11 @@ impl Resolver<'_> {
                     columns: Vec::new(),
                     at: None,
                 });
-                readers.push(normalized(&alias.name));
+                // Another column could be called `p_event_time` and pass for it.
+                if let Some(column) = alias.columns.first() {
+                    let message = "the columns of a table of events keep their names; rename them after SELECT";
+                    return Err(bad_sql(message, start(column.name.span)));
+                }
                 Ok(())
             }
             TableFactor::Derived { subquery, alias, sample: None, .. } => {
@@ -193,7 +192,7 @@ impl Resolver<'_> {
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
                 self.note_optional(alias.as_ref());
-                self.table_with_joins(table_with_joins, scope, readers)
+                self.table_with_joins(table_with_joins, scope)
             }
             TableFactor::UNNEST { array_exprs, alias, .. } => {
                 self.note_optional(alias.as_ref());
@@ -218,7 +217,9 @@ impl Resolver<'_> {
             };
             parts.push(ident.value.to_ascii_lowercase());
         }
-        let unknown_database = |catalog: &str| LakeError::UnknownDatabase(catalog.to_owned());
+        // A statement is told where its mistake is.
+        let at_the_name = |error: LakeError| bad_sql(error.to_string(), start(span));
+        let unknown_database = |catalog: &str| at_the_name(LakeError::UnknownDatabase(catalog.to_owned()));
         let (database, table) = match parts.as_slice() {
             [table] => (self.database, table),
             [schema, table] if schema == SCHEMA => (self.database, table),
@@ -234,7 +235,7 @@ impl Resolver<'_> {
             }
         };
         // The same words for a table that is not there and for one that may not be read: no oracle.
-        let unknown = || LakeError::UnknownTable(written.clone());
+        let unknown = || at_the_name(LakeError::UnknownTable(written.clone()));
         let table = match database {
             Database::Logs => {
                 let (table, _) = self.known.find(table).ok_or_else(unknown)?;
@@ -324,51 +325,6 @@ fn unnest(factor: &mut TableFactor) {
             with_offset_alias: None,
             with_ordinality: false,
         };
-    }
-}
-
-/// The name of a table that has only one part.
-fn plain_name(name: &ObjectName) -> Option<String> {
-    match name.0.as_slice() {
-        [part] => part.as_ident().map(normalized),
-        _ => None,
-    }
-}
-
-/// The conditions of `JOIN … ON`.
-fn join_conditions<'a>(table: &'a TableWithJoins, found: &mut Vec<&'a Expr>) {
-    factor_conditions(&table.relation, found);
-    for join in &table.joins {
-        factor_conditions(&join.relation, found);
-        if let Some(JoinConstraint::On(condition)) = constraint(&join.join_operator) {
-            found.push(condition);
-        }
-    }
-}
-
-fn factor_conditions<'a>(factor: &'a TableFactor, found: &mut Vec<&'a Expr>) {
-    if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
-        join_conditions(table_with_joins, found);
-    }
-}
-
-const fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
-    match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint)
-        | JoinOperator::CrossJoin(constraint)
-        | JoinOperator::Semi(constraint)
-        | JoinOperator::LeftSemi(constraint)
-        | JoinOperator::RightSemi(constraint)
-        | JoinOperator::Anti(constraint)
-        | JoinOperator::LeftAnti(constraint)
-        | JoinOperator::RightAnti(constraint) => Some(constraint),
-        _ => None,
     }
 }
 

@@ -1,16 +1,82 @@
-//! Whether a condition limits the time of a table of events.
+//! Whether the tables of events that a `SELECT` reads are limited in time.
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Ident, Query, UnaryOperator, Visit as _, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, Query, Select, TableFactor, TableWithJoins,
+    UnaryOperator, Visit as _, Visitor,
+};
 
 use super::ast::normalized;
 use crate::columns::EVENT_TIME;
 
+/// Whether every table of events in the `FROM` of a `SELECT`, whose names are resolved, is limited by `WHERE` or by the
+/// `ON` of a join.
+pub(super) fn is_limited(select: &Select) -> bool {
+    let by_where = |alias: &String| select.selection.as_ref().is_some_and(|condition| limits(condition, alias));
+    select.from.iter().flat_map(unlimited).all(|alias| by_where(&alias))
+}
+
+/// The aliases of the tables of events that no `ON` limits.
+fn unlimited(table: &TableWithJoins) -> Vec<String> {
+    let mut open = unlimited_in(&table.relation);
+    for join in &table.joins {
+        let mut right = unlimited_in(&join.relation);
+        if let Some((condition, sides)) = on(&join.join_operator) {
+            open.retain(|alias| !(sides.left && limits(condition, alias)));
+            right.retain(|alias| !(sides.right && limits(condition, alias)));
+        }
+        open.append(&mut right);
+    }
+    open
+}
+
+fn unlimited_in(factor: &TableFactor) -> Vec<String> {
+    match factor {
+        // A name of one part is a common table expression, which was looked at where it stands.
+        TableFactor::Table { name, alias: Some(alias), args: None, .. } if name.0.len() > 1 => {
+            vec![normalized(&alias.name)]
+        }
+        TableFactor::NestedJoin { table_with_joins, .. } => unlimited(table_with_joins),
+        _ => Vec::new(),
+    }
+}
+
+/// The sides of a join of which only rows that meet the condition are used.
+struct Sides {
+    left: bool,
+    right: bool,
+}
+
+/// The condition of a join. An outer join and an anti join return the rows of a side also if they do not meet it.
+fn on(operator: &JoinOperator) -> Option<(&Expr, Sides)> {
+    let (constraint, left, right) = match operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::CrossJoin(constraint)
+        | JoinOperator::Semi(constraint)
+        | JoinOperator::LeftSemi(constraint)
+        | JoinOperator::RightSemi(constraint) => (constraint, true, true),
+        JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Anti(constraint)
+        | JoinOperator::LeftAnti(constraint) => (constraint, false, true),
+        JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::RightAnti(constraint) => (constraint, true, false),
+        // A full join returns all rows of both sides; no other join has a condition that counts.
+        _ => return None,
+    };
+    match constraint {
+        JoinConstraint::On(condition) => Some((condition, Sides { left, right })),
+        _ => None,
+    }
+}
+
 /// Whether every row of the table called `alias` that meets `condition` meets a comparison of its `p_event_time`.
 ///
 /// Both sides of an `OR` have to compare it, one side of an `AND` is enough; under `NOT` it is the other way round.
-pub(super) fn limits(condition: &Expr, alias: &str) -> bool {
+fn limits(condition: &Expr, alias: &str) -> bool {
     walk(condition, alias, false)
 }
 
