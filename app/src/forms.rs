@@ -2,6 +2,8 @@
 //!
 //! Every handler checks the anti-forgery token first (row OP3) and answers success with 303 (row OA10).
 
+mod approve_client;
+mod revoke_any_connection;
 mod revoke_connection;
 mod save_remote_mcp;
 
@@ -14,7 +16,10 @@ use crate::{http::refuse, pages::error, ui::UiState};
 pub(crate) fn router() -> Router<UiState> {
     Router::new()
         .route("/connections/{id}/revoke", post(revoke_connection::post))
+        .route("/settings/connections/{id}/revoke", post(revoke_any_connection::one))
+        .route("/settings/connections/revoke-all", post(revoke_any_connection::all_of_a_person))
         .route("/settings/ai-automation/remote-mcp", post(save_remote_mcp::post))
+        .route("/settings/ai-automation/remote-mcp/approve", post(approve_client::post))
 }
 
 /// Row OP3: a form counts only if it was shown in this browser, in this session.

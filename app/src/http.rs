@@ -1,8 +1,8 @@
 //! The pages as an axum router. The only module that calls `leptos_axum`.
 //!
 //! [`router`] serves the pages and the forms that belong to them. [`draw`] wraps the browser-facing routers of other
-//! crates, so that the [`ErrorPage`] or [`ContinuePage`] in an answer's extensions becomes a page. [`not_found`] is the
-//! fallback for addresses that nobody serves.
+//! crates, so that the [`ErrorPage`], [`ContinuePage`] or [`SetupAgain`] in an answer's extensions becomes a page.
+//! [`not_found`] is the fallback for addresses that nobody serves.
 //!
 //! Requests carry who is asking in their extensions: `Browser`, `Origin` and, if somebody signed in, `SignedIn`.
 
@@ -24,14 +24,14 @@ use leptos::prelude::*;
 use leptos_axum::{LeptosRoutes, ResponseOptions};
 use leptos_meta::provide_meta_context;
 use margay_domain::{
-    page::{ContinuePage, ErrorPage},
+    page::{ContinuePage, ErrorPage, SetupAgain},
     principal::{Browser, Origin, SignedIn},
 };
 use serde::de::DeserializeOwned;
 
 use crate::{
     forms,
-    pages::{continue_page::ContinueNotice, error::ErrorNotice},
+    pages::{continue_page::ContinueNotice, error::ErrorNotice, setup},
     routes::App,
     shell::shell,
     ui::Ui,
@@ -57,7 +57,7 @@ pub fn router(state: UiState) -> Router {
     draw(pages, state).layer(from_fn(harden))
 }
 
-/// Draws the error and continue pages that the handlers of `router` put into their answers' extensions.
+/// Draws the pages that the handlers of `router` put into their answers' extensions.
 pub fn draw(router: Router, state: UiState) -> Router {
     router.layer(from_fn_with_state(state, draw_pages))
 }
@@ -137,6 +137,14 @@ async fn draw_pages(State(state): State<UiState>, request: Request, next: Next) 
             view! { <ContinueNotice page=page.clone()/> }.into_any()
         })
         .await;
+        return hardened(&path, redrawn(response, drawn));
+    }
+    if let Some(again) = response.extensions_mut().remove::<SetupAgain>() {
+        let drawn = render_route(&state, setup::again(again)).await;
+        // The page may have found a reason of its own to refuse.
+        if drawn.status() != StatusCode::OK {
+            *response.status_mut() = drawn.status();
+        }
         return hardened(&path, redrawn(response, drawn));
     }
     response

@@ -3,6 +3,8 @@
 //! A page asks the ports in an async function that returns the drawn view, or the error page to show
 //! instead with its status. How to add one: see the crate's documentation.
 
+pub mod all_connections;
+pub mod any_connection;
 pub mod audit;
 pub mod connection;
 pub mod connections;

@@ -9,8 +9,9 @@ use leptos_router::{
 };
 
 use crate::pages::{
-    audit::AuditPage, connection::ConnectionPage, connections::ConnectionsPage, consent::ConsentPage,
-    not_found::NotFoundPage, remote_mcp::RemoteMcpPage, setup::SetupPage, sign_in::SignInPage,
+    all_connections::AllConnectionsPage, any_connection::AnyConnectionPage, audit::AuditPage,
+    connection::ConnectionPage, connections::ConnectionsPage, consent::ConsentPage, not_found::NotFoundPage,
+    remote_mcp::RemoteMcpPage, setup::SetupPage, sign_in::SignInPage,
 };
 
 /// The pages.
@@ -26,6 +27,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/connections") view=ConnectionsPage ssr=SsrMode::Async/>
                 <Route path=path!("/connections/:id") view=ConnectionPage ssr=SsrMode::Async/>
                 <Route path=path!("/settings/ai-automation/remote-mcp") view=RemoteMcpPage ssr=SsrMode::Async/>
+                <Route path=path!("/settings/connections") view=AllConnectionsPage ssr=SsrMode::Async/>
+                <Route path=path!("/settings/connections/:id") view=AnyConnectionPage ssr=SsrMode::Async/>
                 <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async/>
             </FlatRoutes>
         </Router>

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use margay_domain::{
-    audit_trail::AuditTrail, clock::Clock, connections::Connections, ports::ConsentPage, remote_mcp::RemoteMcp,
+    all_connections::AllConnections, audit_trail::AuditTrail, clock::Clock, connections::Connections,
+    ports::ConsentPage, remote_mcp::RemoteMcp,
 };
 
 /// Whether the one-time link that creates the first admin is still good; implemented by the server.
@@ -23,6 +24,8 @@ pub struct Ui {
     pub consent: Arc<dyn ConsentPage>,
     /// The person's own connections.
     pub connections: Connections,
+    /// Everyone's connections.
+    pub all_connections: AllConnections,
     /// The Remote MCP settings.
     pub remote_mcp: RemoteMcp,
     /// The audit log.

@@ -1,7 +1,7 @@
 //! The console frame: who is signed in, the navigation on the left, the page.
 
 use leptos::prelude::*;
-use margay_domain::{principal::SignedIn, rules::Permission};
+use margay_domain::{all_connections::AllConnections, principal::SignedIn, rules::Permission};
 
 use crate::{
     components::{
@@ -22,6 +22,8 @@ pub enum Section {
     Audit,
     /// Settings > AI & Automation > Remote MCP.
     RemoteMcp,
+    /// Settings > People > Everyone's connections.
+    AllConnections,
 }
 
 /// The frame.
@@ -83,21 +85,26 @@ fn navigation(section: Section, person: &SignedIn) -> AnyView {
     let audit = person
         .may(Permission::AuditRead)
         .then(|| view! { <li>{link("/audit", "Audit", Glyph::List, section == Section::Audit)}</li> });
-    let settings = person.may(Permission::GeneralSettingsRead).then(|| {
+    let remote_mcp = person.may(Permission::GeneralSettingsRead).then(|| {
+        let link =
+            link("/settings/ai-automation/remote-mcp", "Remote MCP", Glyph::Sliders, section == Section::RemoteMcp);
+        settings_group("AI & Automation", link)
+    });
+    let all_connections = AllConnections::may_see(person).then(|| {
+        let link = link(
+            "/settings/connections",
+            "Everyone\u{2019}s connections",
+            Glyph::People,
+            section == Section::AllConnections,
+        );
+        settings_group("People", link)
+    });
+    let settings = (remote_mcp.is_some() || all_connections.is_some()).then(|| {
         view! {
             <li class="nav__group">
                 <p class="nav__heading">"Settings"</p>
-                <p class="nav__subheading">"AI & Automation"</p>
-                <ul class="nav__list">
-                    <li>
-                        {link(
-                            "/settings/ai-automation/remote-mcp",
-                            "Remote MCP",
-                            Glyph::Sliders,
-                            section == Section::RemoteMcp,
-                        )}
-                    </li>
-                </ul>
+                {remote_mcp}
+                {all_connections}
             </li>
         }
     });
@@ -109,6 +116,17 @@ fn navigation(section: Section, person: &SignedIn) -> AnyView {
                 {settings}
             </ul>
         </nav>
+    }
+    .into_any()
+}
+
+/// Settings of one kind, under their heading.
+fn settings_group(heading: &'static str, link: AnyView) -> AnyView {
+    view! {
+        <p class="nav__subheading">{heading}</p>
+        <ul class="nav__list">
+            <li>{link}</li>
+        </ul>
     }
     .into_any()
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::components::icon::{Glyph, Icon};
 
-/// A required text input. The id is the name, so that a summary of errors can link to it.
+/// A text input. The id is the name, so that a summary of errors can link to it.
 #[component]
 pub fn Field(
     /// The name, which is the id too.
@@ -15,6 +15,12 @@ pub fn Field(
     kind: &'static str,
     /// What browsers and password managers may fill in.
     autocomplete: &'static str,
+    /// Whether it must be filled in.
+    #[prop(default = true)]
+    required: bool,
+    /// What stands in it at first. Never a password.
+    #[prop(optional)]
+    value: Option<String>,
     /// What to know before typing.
     #[prop(optional)]
     hint: Option<&'static str>,
@@ -42,10 +48,11 @@ pub fn Field(
                 type=kind
                 id=name
                 name=name
+                value=value
                 autocomplete=autocomplete
                 autocapitalize="none"
                 spellcheck="false"
-                required=true
+                required=required
                 autofocus=focused
                 aria-describedby=described_by
                 aria-invalid=invalid

@@ -41,6 +41,8 @@ pub enum Glyph {
     App,
     /// A person.
     Person,
+    /// Two people: everyone.
+    People,
     /// Three lines: the menu.
     Menu,
 }
@@ -73,6 +75,9 @@ impl Glyph {
             }
             Self::App => "M2.5 3h11v10h-11V3ZM2.5 6h11M4.6 4.5h.2",
             Self::Person => "M8 8a2.8 2.8 0 1 0 0-5.6A2.8 2.8 0 0 0 8 8ZM2.8 14c.5-2.7 2.5-4.2 5.2-4.2s4.7 1.5 5.2 4.2",
+            Self::People => {
+                "M6 8a2.6 2.6 0 1 0 0-5.2A2.6 2.6 0 0 0 6 8ZM1.2 13.6c.4-2.5 2.2-3.8 4.8-3.8s4.4 1.3 4.8 3.8M10.4 3a2.6 2.6 0 0 1 0 4.8M12.4 10.2c1.4.6 2.2 1.7 2.4 3.4"
+            }
             Self::Menu => "M2 4h12M2 8h12M2 12h12",
         }
     }

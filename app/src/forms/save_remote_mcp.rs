@@ -19,7 +19,7 @@ use crate::{
     http::{refuse, render_route, request_for},
     pages::{
         error,
-        remote_mcp::{Draft, PATH, Problem},
+        remote_mcp::{Draft, PATH, Problem, refused},
     },
     ui::UiState,
 };
@@ -51,10 +51,9 @@ pub(super) async fn post(
     let Ok(revision) = revision.parse::<i64>() else { return refuse(error::form_incomplete()) };
     let (status, problem) = match state.ui.remote_mcp.save(&person, &domain, &scheme, revision, &origin).await {
         Ok(_) => return Redirect::to("/settings/ai-automation/remote-mcp?saved=1").into_response(),
-        Err(RemoteMcpError::Forbidden(permission)) => return refuse(error::forbidden(permission)),
-        Err(RemoteMcpError::Store(error)) => return refuse(error::store(&error)),
         Err(RemoteMcpError::Invalid(errors)) => (StatusCode::UNPROCESSABLE_ENTITY, Problem::Invalid(errors)),
         Err(RemoteMcpError::Stale) => (StatusCode::CONFLICT, Problem::Stale),
+        Err(other) => return refuse(refused(other)),
     };
     let mut request = request_for(PATH);
     let extensions = request.extensions_mut();

@@ -15,7 +15,9 @@ use crate::address;
 const HOME: &str = "/connections";
 const SIGN_IN: &str = "/sign-in";
 /// A longer way back is forgotten.
-const LONGEST_NEXT: usize = 2000;
+const LONGEST_NEXT: usize = 32 * 1024;
+/// What the addresses of forms have after that of their page.
+const POSTED: [&str; 3] = ["/revoke", "/revoke-all", "/approve"];
 
 #[derive(Default, Deserialize)]
 struct SignInQuery {
@@ -54,7 +56,8 @@ fn sign_in_address(request: &Request) -> String {
         uri.path_and_query().map_or(HOME, |next| next.as_str())
     } else {
         // What was posted is lost; begin again at the form's page.
-        uri.path().strip_suffix("/revoke").unwrap_or(uri.path())
+        let path = uri.path();
+        POSTED.iter().find_map(|suffix| path.strip_suffix(suffix)).unwrap_or(path)
     };
     let next = if next.len() > LONGEST_NEXT { HOME } else { next };
     let next = if forms::is_local_path(next) { next } else { HOME };
@@ -72,6 +75,8 @@ mod tests {
             "/connections/grt_1",
             "/audit",
             "/settings/ai-automation/remote-mcp",
+            "/settings/connections",
+            "/settings/connections/grt_1",
             "/oauth/authorize/flw_1",
         ] {
             assert!(needs_person(path), "{path}");
@@ -97,5 +102,13 @@ mod tests {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = "/connections/grt_1/revoke".parse().unwrap();
         assert_eq!(sign_in_address(&request), "/sign-in?next=/connections/grt_1");
+        for (form, page) in [
+            ("/settings/connections/grt_1/revoke", "/settings/connections/grt_1"),
+            ("/settings/connections/revoke-all", "/settings/connections"),
+            ("/settings/ai-automation/remote-mcp/approve", "/settings/ai-automation/remote-mcp"),
+        ] {
+            *request.uri_mut() = form.parse().unwrap();
+            assert_eq!(sign_in_address(&request), format!("/sign-in?next={page}"));
+        }
     }
 }

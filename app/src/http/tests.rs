@@ -5,25 +5,26 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use http_body_util::BodyExt as _;
 use margay_domain::{
-    audit::{ActionResult, Actor, ActorKind, AuditEvent, AuditQuery},
+    all_connections::AllConnections,
+    audit::{self, ActionResult, Actor, ActorKind, AuditEvent, AuditQuery},
     audit_trail::AuditTrail,
-    client::{Client, ClientSource},
+    client::{Approval, Client, ClientSource},
     clock::Timestamp,
     connections::Connections,
     grant::{AuthorizationCode, Grant, RefreshToken, RevocationReason},
-    id::{AuditEventId, ClientId, FlowId, GrantId, UserId},
+    id::{AuditEventId, ClientId, FlowId, GrantId, RoleId, UserId},
     ports::{
-        AuditLog, CodeRedemption, ConsentError, ConsentPage, ConsentView, Grants, RefreshRotation, Settings,
-        StoreError, StoreResult,
+        AuditLog, Clients, CodeRedemption, ConsentError, ConsentPage, ConsentView, Grants, RefreshRotation, Settings,
+        StoreError, StoreResult, Users,
     },
     principal::{Origin, Principal},
     remote_mcp::RemoteMcp,
     role::BuiltInRole,
     rules::{Allowlist, CustomScheme, DomainPattern, PermissionSet},
-    secret::SecretHash,
+    secret::{Secret, SecretHash, SecretKind},
     settings::RemoteMcpSettings,
     testing::{ManualClock, SeededEntropy},
-    user::User,
+    user::{PasswordHash, User},
 };
 use tower::ServiceExt as _;
 
@@ -32,13 +33,18 @@ use crate::ui::SetupCheck;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 const CSRF: &str = "token-of-this-session";
+/// What the secret of the open link is made from.
+const OPEN_SEED: u64 = 42;
 const ENDPOINT: &str = "http://127.0.0.1:8080/mcp";
 const REMOTE_MCP: &str = "/settings/ai-automation/remote-mcp";
+const REMOTE_MCP_ADD: &str = "/settings/ai-automation/remote-mcp?add_domain=chatgpt.com";
 
 /// One fake behind all ports.
 struct Fake {
     settings: Mutex<RemoteMcpSettings>,
+    clients: Mutex<Vec<Client>>,
     revoked: Mutex<Vec<GrantId>>,
+    reasons: Mutex<Vec<RevocationReason>>,
     audited: Mutex<Vec<AuditEvent>>,
 }
 
@@ -71,6 +77,8 @@ fn client() -> Client {
         application_type: None,
         grant_types: Vec::new(),
         source: ClientSource::Registered,
+        approval: Approval::Approved,
+        document_fresh_until: None,
         created_at: NOW,
         last_authorized_at: None,
     }
@@ -98,6 +106,16 @@ fn event() -> AuditEvent {
     }
 }
 
+/// A redirect that the allowlist refused.
+fn blocked(uri: &str, rule: &str) -> AuditEvent {
+    AuditEvent {
+        action_name: audit::MCP_REDIRECT_BLOCKED.to_owned(),
+        action_params: serde_json::json!({ "redirectUri": uri }),
+        action_details: serde_json::json!({ "clientName": "Chat <script>", "clientId": "mcp_2", "rule": rule }),
+        ..event()
+    }
+}
+
 #[async_trait]
 impl ConsentPage for Fake {
     async fn view(
@@ -107,21 +125,14 @@ impl ConsentPage for Fake {
         person: &SignedIn,
         _: &Origin,
     ) -> Result<ConsentView, ConsentError> {
-        if flow.as_str() != "flw_1" {
-            return Err(ConsentError::Refused(ErrorPage {
-                status: 400,
-                title: "This request is over".to_owned(),
-                message: "It waited too long.".to_owned(),
-                advice: "Start again in your client.".to_owned(),
-                detail: None,
-            }));
-        }
         let held = person.role.permissions;
-        Ok(ConsentView {
+        let registered = ConsentView {
             flow_id: flow.clone(),
             client_name: "Claude <script>".to_owned(),
             client_id: ClientId::new("mcp_1"),
             unverified: true,
+            client_host: None,
+            local_only: true,
             redirect_host: "127.0.0.1:4321".to_owned(),
             redirect_uri: "http://127.0.0.1:4321/callback".to_owned(),
             loopback: true,
@@ -129,7 +140,34 @@ impl ConsentPage for Fake {
             console_only: held.difference(PermissionSet::grantable()),
             requested: PermissionSet::EMPTY,
             lifetime_days: 90,
-        })
+        };
+        // A client with a metadata document, and where its code goes.
+        let documented = |redirect_host: &str, loopback: bool, local_only: bool| ConsentView {
+            client_id: ClientId::new("https://claude.ai/oauth/client.json"),
+            unverified: false,
+            client_host: Some("claude.ai".to_owned()),
+            local_only,
+            redirect_host: redirect_host.to_owned(),
+            redirect_uri: format!("{redirect_host}/callback"),
+            loopback,
+            requested: registered.selectable,
+            ..registered.clone()
+        };
+        match flow.as_str() {
+            "flw_1" => Ok(registered),
+            "flw_document" => Ok(documented("claude.ai", false, false)),
+            "flw_elsewhere" => Ok(documented("other.example", false, false)),
+            "flw_local" => Ok(documented("127.0.0.1", true, true)),
+            "flw_mixed" => Ok(documented("localhost", true, false)),
+            "flw_app" => Ok(documented("claude://", false, false)),
+            _ => Err(ConsentError::Refused(ErrorPage {
+                status: 400,
+                title: "This request is over".to_owned(),
+                message: "It waited too long.".to_owned(),
+                advice: "Start again in your client.".to_owned(),
+                detail: None,
+            })),
+        }
     }
 }
 
@@ -139,8 +177,83 @@ impl AuditLog for Fake {
         self.audited.lock().unwrap().push(event);
         Ok(())
     }
-    async fn search(&self, _: &AuditQuery) -> StoreResult<Vec<AuditEvent>> {
-        Ok(vec![event()])
+    async fn search(&self, query: &AuditQuery) -> StoreResult<Vec<AuditEvent>> {
+        if query.action.as_deref() != Some(audit::MCP_REDIRECT_BLOCKED) {
+            return Ok(vec![event()]);
+        }
+        Ok(vec![
+            blocked("https://chatgpt.com/cb", "domain_not_listed"),
+            blocked("https://chatgpt.com/cb", "domain_not_listed"),
+            blocked("vscode://x/cb", "scheme_not_listed"),
+            blocked("https://claude.ai/cb", "domain_not_listed"),
+            blocked("https://*.com/cb", "domain_not_listed"),
+        ])
+    }
+}
+
+#[async_trait]
+impl Clients for Fake {
+    async fn create(&self, _: &Client) -> StoreResult<()> {
+        not_here()
+    }
+    async fn get(&self, id: &ClientId) -> StoreResult<Option<Client>> {
+        Ok(self.clients.lock().unwrap().iter().find(|client| client.id == *id).cloned())
+    }
+    async fn list(&self) -> StoreResult<Vec<Client>> {
+        Ok(self.clients.lock().unwrap().clone())
+    }
+    async fn put_document(&self, _: &Client) -> StoreResult<()> {
+        not_here()
+    }
+    async fn approve(&self, id: &ClientId) -> StoreResult<bool> {
+        let mut clients = self.clients.lock().unwrap();
+        let waiting = clients.iter_mut().find(|client| client.id == *id && client.approval == Approval::Waiting);
+        let Some(client) = waiting else { return Ok(false) };
+        client.approval = Approval::Approved;
+        Ok(true)
+    }
+    async fn count_unused(&self) -> StoreResult<u64> {
+        not_here()
+    }
+    async fn authorized(&self, _: &ClientId, _: Timestamp) -> StoreResult<()> {
+        not_here()
+    }
+    async fn collect_unused(&self, _: Timestamp) -> StoreResult<u64> {
+        not_here()
+    }
+}
+
+#[async_trait]
+impl Users for Fake {
+    async fn create(&self, _: &User, _: Option<&PasswordHash>) -> StoreResult<()> {
+        not_here()
+    }
+    async fn create_first(&self, _: &User, _: &PasswordHash) -> StoreResult<bool> {
+        not_here()
+    }
+    async fn get(&self, id: &UserId) -> StoreResult<Option<User>> {
+        Ok(Some(user(BuiltInRole::Analyst)).filter(|user| user.id == *id))
+    }
+    async fn find_by_email(&self, _: &str) -> StoreResult<Option<(User, Option<PasswordHash>)>> {
+        not_here()
+    }
+    async fn list(&self) -> StoreResult<Vec<User>> {
+        Ok(vec![user(BuiltInRole::Analyst)])
+    }
+    async fn count(&self) -> StoreResult<u64> {
+        not_here()
+    }
+    async fn set_role(&self, _: &UserId, _: &RoleId) -> StoreResult<()> {
+        not_here()
+    }
+    async fn set_enabled(&self, _: &UserId, _: bool) -> StoreResult<()> {
+        not_here()
+    }
+    async fn set_password(&self, _: &UserId, _: &PasswordHash) -> StoreResult<()> {
+        not_here()
+    }
+    async fn signed_in(&self, _: &UserId, _: Timestamp) -> StoreResult<()> {
+        not_here()
     }
 }
 
@@ -160,6 +273,9 @@ impl Settings for Fake {
     async fn internal(&self, _: &str) -> StoreResult<Option<String>> {
         not_here()
     }
+    async fn ensure_internal(&self, _: &str, _: &str) -> StoreResult<String> {
+        not_here()
+    }
     async fn set_internal(&self, _: &str, _: &str) -> StoreResult<()> {
         not_here()
     }
@@ -176,19 +292,29 @@ impl Grants for Fake {
     async fn get(&self, _: &GrantId) -> StoreResult<Option<Grant>> {
         not_here()
     }
-    async fn principal(&self, _: &GrantId) -> StoreResult<Option<Principal>> {
-        not_here()
+    async fn principal(&self, id: &GrantId) -> StoreResult<Option<Principal>> {
+        let principal = Principal {
+            user: Arc::new(user(BuiltInRole::Analyst)),
+            role: Arc::new(BuiltInRole::Analyst.role(NOW)),
+            grant: Arc::new(grant()),
+            client: Arc::new(client()),
+            token_scope: None,
+        };
+        Ok(Some(principal).filter(|principal| principal.grant.id == *id))
     }
     async fn list_for_user(&self, _: &UserId) -> StoreResult<Vec<(Grant, Client)>> {
         Ok(vec![(grant(), client())])
     }
     async fn list_all(&self) -> StoreResult<Vec<(Grant, Client)>> {
-        not_here()
+        Ok(vec![(grant(), client())])
     }
     async fn redeem_code(&self, _: &SecretHash, _: Timestamp) -> StoreResult<CodeRedemption> {
         not_here()
     }
     async fn activate(&self, _: &GrantId, _: Option<&RefreshToken>, _: Timestamp) -> StoreResult<bool> {
+        not_here()
+    }
+    async fn discard(&self, _: &GrantId) -> StoreResult<()> {
         not_here()
     }
     async fn refresh_token(&self, _: &SecretHash) -> StoreResult<Option<RefreshToken>> {
@@ -203,12 +329,14 @@ impl Grants for Fake {
     ) -> StoreResult<RefreshRotation> {
         not_here()
     }
-    async fn revoke(&self, id: &GrantId, _: RevocationReason, _: Timestamp) -> StoreResult<bool> {
+    async fn revoke(&self, id: &GrantId, reason: RevocationReason, _: Timestamp) -> StoreResult<bool> {
         self.revoked.lock().unwrap().push(id.clone());
+        self.reasons.lock().unwrap().push(reason);
         Ok(true)
     }
-    async fn revoke_all_of(&self, _: &UserId, _: RevocationReason, _: Timestamp) -> StoreResult<u64> {
-        not_here()
+    async fn revoke_all_of(&self, _: &UserId, reason: RevocationReason, _: Timestamp) -> StoreResult<u64> {
+        self.reasons.lock().unwrap().push(reason);
+        Ok(3)
     }
     async fn used(&self, _: &GrantId, _: Timestamp) -> StoreResult<()> {
         not_here()
@@ -221,7 +349,8 @@ impl Grants for Fake {
 #[async_trait]
 impl SetupCheck for Fake {
     async fn is_open(&self, token: &str) -> bool {
-        token == "mgs_open"
+        let open = Secret::generate(SecretKind::Setup, &SeededEntropy::new(OPEN_SEED));
+        token == "mgs_open" || token == open.expose()
     }
 }
 
@@ -252,7 +381,9 @@ impl Pages {
         };
         let fake = Arc::new(Fake {
             settings: Mutex::new(RemoteMcpSettings { allowlist, revision: 7, updated_at: None, updated_by: None }),
+            clients: Mutex::default(),
             revoked: Mutex::default(),
+            reasons: Mutex::default(),
             audited: Mutex::default(),
         });
         let clock = Arc::new(ManualClock::new(NOW));
@@ -265,7 +396,20 @@ impl Pages {
                 clock: clock.clone(),
                 entropy: entropy.clone(),
             },
-            remote_mcp: RemoteMcp { settings: fake.clone(), audit: fake.clone(), clock: clock.clone(), entropy },
+            all_connections: AllConnections {
+                grants: fake.clone(),
+                users: fake.clone(),
+                audit: fake.clone(),
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+            },
+            remote_mcp: RemoteMcp {
+                settings: fake.clone(),
+                clients: fake.clone(),
+                audit: fake.clone(),
+                clock: clock.clone(),
+                entropy,
+            },
             audit: AuditTrail { audit: fake.clone() },
             setup: fake.clone(),
             clock,
@@ -383,9 +527,15 @@ async fn no_page_has_a_style_attribute() {
         ("/setup/mgs_open?error=password", None),
         ("/setup/mgs_used", None),
         ("/oauth/authorize/flw_1", ADMIN),
+        ("/oauth/authorize/flw_elsewhere", ADMIN),
         ("/connections?disconnected=1", ADMIN),
         ("/connections/grt_1", ADMIN),
         ("/connections/grt_2", ADMIN),
+        ("/settings/connections?person=ana%40example.com&disconnected=2", ADMIN),
+        ("/settings/connections?state=ended", ADMIN),
+        ("/settings/connections/grt_1", ADMIN),
+        ("/settings/connections/grt_2", ADMIN),
+        (REMOTE_MCP_ADD, ADMIN),
         (REMOTE_MCP, ADMIN),
         (REMOTE_MCP, Some(BuiltInRole::AnalystReadOnly)),
         ("/audit", ADMIN),
@@ -521,4 +671,184 @@ async fn error_and_continue_pages_of_other_crates_are_drawn() {
     let html = String::from_utf8(done.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
     assert!(html.contains("http-equiv=\"refresh\"") && html.contains("You can close this window."), "{html}");
     assert!(html.contains("href=\"cursor://cb?code=1&amp;state=2\""), "{html}");
+}
+
+#[tokio::test]
+async fn a_metadata_document_vouches_for_its_client() {
+    let pages = Pages::new();
+    let page = pages.get("/oauth/authorize/flw_document", ADMIN).await;
+    assert!(page.html.contains("vouches for this client") && !page.html.contains("Unverified name"), "{}", page.html);
+    assert!(!page.html.contains("another site") && !page.html.contains("can pose as this client"));
+    assert!(page.html.contains("https://claude.ai/oauth/client.json"), "its id is shown whole");
+    assert!(page.html.contains("Requested"), "the marks of what it asked for stay");
+    // Who registered itself is not vouched for, and gets no warning besides the mark.
+    let registered = pages.get("/oauth/authorize/flw_1", ADMIN).await;
+    assert!(!registered.html.contains("vouches for") && !registered.html.contains("can pose as this client"));
+}
+
+#[tokio::test]
+async fn what_a_host_cannot_vouch_for_is_a_warning() {
+    let pages = Pages::new();
+    let elsewhere = pages.get("/oauth/authorize/flw_elsewhere", ADMIN).await;
+    assert!(elsewhere.html.contains("Access is sent to another site."), "{}", elsewhere.html);
+    assert!(elsewhere.html.contains("banner--warning") && elsewhere.html.contains("other.example"));
+    for flow in ["flw_local", "flw_app"] {
+        let page = pages.get(&format!("/oauth/authorize/{flow}"), ADMIN).await;
+        assert!(page.html.contains("Any program on this computer can pose as this client."), "{flow}: {}", page.html);
+    }
+    let mixed = pages.get("/oauth/authorize/flw_mixed", ADMIN).await;
+    assert!(!mixed.html.contains("banner--warning"), "loopback is no other site");
+    assert!(mixed.html.contains("Go on only if you started it yourself."));
+}
+
+#[tokio::test]
+async fn blocked_redirects_come_with_what_would_allow_them() {
+    let pages = Pages::new();
+    let page = pages.get(REMOTE_MCP, ADMIN).await;
+    for text in [
+        "Recently blocked",
+        "Chat &lt;script&gt;",
+        "2 times",
+        "ana@example.com",
+        "?add_domain=chatgpt.com#domain-1",
+        "?add_scheme=vscode#scheme-1",
+        "Allowed now",
+        "No setting can allow this.",
+    ] {
+        assert!(page.html.contains(text), "{text}\n{}", page.html);
+    }
+    assert!(!page.html.contains("add_domain=*") && !page.html.contains("add_domain=%2A"), "a star is never proposed");
+
+    let added = pages.get(REMOTE_MCP_ADD, ADMIN).await;
+    assert!(added.html.contains("value=\"chatgpt.com\"") && added.html.contains("is not saved yet"), "{}", added.html);
+    assert_eq!(pages.fake.settings.lock().unwrap().revision, 7, "a link saves nothing");
+    let foreign = pages.get(&format!("{REMOTE_MCP}?add_domain=evil.example"), ADMIN).await;
+    assert!(!foreign.html.contains("evil.example"), "only what was blocked is put into a row");
+
+    let reader = pages.get(REMOTE_MCP_ADD, Some(BuiltInRole::AnalystReadOnly)).await;
+    assert!(reader.html.contains("Recently blocked") && reader.html.contains("2 times"));
+    assert!(!reader.html.contains("add_domain") && !reader.html.contains("value=\"chatgpt.com\""), "{}", reader.html);
+    assert!(!reader.html.contains("ana@example.com"), "who tried is part of the audit log");
+}
+
+#[tokio::test]
+async fn an_admin_approves_a_client_that_waits() {
+    let pages = Pages::new();
+    assert!(!pages.get(REMOTE_MCP, ADMIN).await.html.contains("Clients waiting for approval"), "none waits");
+    let redirect_uris = vec!["https://claude.ai/cb".to_owned(), "cursor://x/cb".to_owned()];
+    let waiting = Client { approval: Approval::Waiting, redirect_uris, ..client() };
+    pages.fake.clients.lock().unwrap().push(waiting);
+    let page = pages.get(REMOTE_MCP, ADMIN).await;
+    for text in ["Clients waiting for approval", "Claude &lt;script&gt;", "mcp_1", "claude.ai, cursor://", "Unverified"]
+    {
+        assert!(page.html.contains(text), "{text}\n{}", page.html);
+    }
+    let approve = format!("{REMOTE_MCP}/approve");
+    assert!(page.html.contains(&format!("action=\"{approve}\"")));
+    let reader = pages.get(REMOTE_MCP, Some(BuiltInRole::AnalystReadOnly)).await;
+    assert!(reader.html.contains("Clients waiting for approval") && !reader.html.contains(&approve));
+
+    let forged = pages.post(&approve, "csrf=&client=mcp_1", BuiltInRole::Admin).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN);
+    let body = format!("csrf={CSRF}&client=mcp_1");
+    assert_eq!(pages.post(&approve, &body, BuiltInRole::AnalystReadOnly).await.status, StatusCode::FORBIDDEN);
+    assert!(pages.fake.audited.lock().unwrap().is_empty());
+    let approved = pages.post(&approve, &body, BuiltInRole::Admin).await;
+    assert_eq!(approved.status, StatusCode::SEE_OTHER);
+    assert!(pages.get(approved.header("location"), ADMIN).await.html.contains("Approved. People can connect"));
+    assert_eq!(pages.fake.audited.lock().unwrap()[0].action_name, audit::APPROVE_MCP_CLIENT);
+    let unknown = pages.post(&approve, &format!("csrf={CSRF}&client=mcp_9"), BuiltInRole::Admin).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_admin_sees_and_ends_everyones_connections() {
+    let pages = Pages::new();
+    let list = pages.get("/settings/connections", ADMIN).await;
+    assert_eq!(list.status, StatusCode::OK);
+    for text in ["Claude &lt;script&gt;", "ana@example.com", "Unverified", "/settings/connections/grt_1", "Disconnect"]
+    {
+        assert!(list.html.contains(text), "{text}\n{}", list.html);
+    }
+    assert!(!list.html.contains("revoke-all"), "one person has to be chosen first");
+    let one = pages.get("/settings/connections?person=ana%40example.com", ADMIN).await;
+    assert!(one.html.contains("revoke-all") && one.html.contains("value=\"usr_1\""), "{}", one.html);
+    assert!(pages.get("/settings/connections?client=cursor", ADMIN).await.html.contains("No connection matches"));
+
+    let body = format!("csrf={CSRF}&user=usr_1");
+    for path in ["/settings/connections/grt_1/revoke", "/settings/connections/revoke-all"] {
+        assert_eq!(pages.post(path, "csrf=&user=usr_1", BuiltInRole::Admin).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(pages.post(path, &body, BuiltInRole::Analyst).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert!(pages.fake.reasons.lock().unwrap().is_empty());
+
+    let ended = pages.post("/settings/connections/grt_1/revoke", &body, BuiltInRole::Admin).await;
+    let back = "/settings/connections?person=ana%40example.com&disconnected=1";
+    assert_eq!((ended.status, ended.header("location")), (StatusCode::SEE_OTHER, back));
+    let ended = pages.post("/settings/connections/revoke-all", &body, BuiltInRole::Admin).await;
+    assert_eq!(ended.header("location"), "/settings/connections?person=ana%40example.com&disconnected=3");
+    assert_eq!(*pages.fake.reasons.lock().unwrap(), [RevocationReason::Admin, RevocationReason::Admin]);
+    let audited = pages.fake.audited.lock().unwrap().clone();
+    assert_eq!(audited.len(), 2);
+    for event in &audited {
+        assert_eq!(event.action_name, audit::REVOKE_MCP_CONNECTION);
+        assert_eq!(event.action_details["userEmail"], "ana@example.com");
+    }
+    let unknown = pages.post("/settings/connections/grt_9/revoke", &body, BuiltInRole::Admin).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn who_reads_people_sees_connections_and_nobody_else_does() {
+    let pages = Pages::new();
+    // An analyst holds Read User Info, and not Manage Users.
+    let analyst = Some(BuiltInRole::Analyst);
+    let list = pages.get("/settings/connections", analyst).await;
+    assert!(list.html.contains("Details") && !list.html.contains("Disconnect"), "{}", list.html);
+    let one = pages.get("/settings/connections/grt_1", analyst).await;
+    assert!(one.status == StatusCode::OK && !one.html.contains("/revoke"), "{}", one.html);
+    assert_eq!(pages.get("/settings/connections/grt_9", analyst).await.status, StatusCode::NOT_FOUND);
+
+    let mut role = BuiltInRole::Analyst.role(NOW);
+    role.permissions.remove(margay_domain::rules::Permission::UserRead);
+    for path in ["/settings/connections", "/settings/connections/grt_1", "/connections"] {
+        let mut request = request_for(path);
+        request.extensions_mut().insert(SignedIn { user: user(BuiltInRole::Analyst), role: role.clone() });
+        let page = pages.send(request, None).await;
+        let expected = if path == "/connections" { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        assert_eq!(page.status, expected, "{path}");
+        assert!(!page.html.contains("\"/settings/connections\""), "no link to what cannot be opened");
+    }
+}
+
+#[tokio::test]
+async fn the_setup_form_comes_back_with_what_was_entered() {
+    let pages = Pages::new();
+    let first = pages.get("/setup/mgs_open", None).await;
+    let inputs: Vec<&str> = first.html.split("<input").skip(1).filter_map(|rest| rest.split('>').next()).collect();
+    let input = |name: &str| *inputs.iter().find(|tag| tag.contains(&format!("name=\"{name}\""))).unwrap();
+    assert!(input("email").contains(" required") && input("password").contains(" required"));
+    assert!(!input("given_name").contains(" required") && !input("family_name").contains(" required"));
+
+    let again = |token: Secret| margay_domain::page::SetupAgain {
+        browser: Browser { hash: SecretHash::from_bytes([7; 32]), csrf: CSRF.to_owned() },
+        token,
+        error: "email",
+        email: "ana@\"><b>".to_owned(),
+        given_name: "Ana".to_owned(),
+        family_name: "Silva".to_owned(),
+    };
+    // Drawing needs the executor that building the pages' router sets up.
+    let _pages = router(pages.state.clone());
+    for (is_open, status) in [(true, StatusCode::UNPROCESSABLE_ENTITY), (false, StatusCode::NOT_FOUND)] {
+        let token = Secret::generate(SecretKind::Setup, &SeededEntropy::new(if is_open { OPEN_SEED } else { 9 }));
+        let page = again(token);
+        let other = Router::new()
+            .route("/setup", get(move || async move { (StatusCode::UNPROCESSABLE_ENTITY, Extension(page), "text") }));
+        let answer = draw(other, pages.state.clone()).oneshot(request_for("/setup")).await.unwrap();
+        assert_eq!(answer.status(), status);
+        let html = String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        assert_eq!(html.contains("value=\"Ana\"") && html.contains("value=\"Silva\""), is_open, "{html}");
+        assert!(!html.contains("<b>") && !html.contains("type=\"password\" value"), "{html}");
+    }
 }

@@ -158,6 +158,17 @@ impl List {
         }
     }
 
+    /// Several empty rows are for browsers that cannot add any.
+    fn keep_one_empty(self) {
+        let mut has_one = false;
+        self.rows.update(|rows| {
+            rows.retain(|row| {
+                let is_empty = row.value.with_untracked(|value| value.trim().is_empty());
+                !is_empty || !std::mem::replace(&mut has_one, true)
+            });
+        });
+    }
+
     fn remove(self, id: u32) {
         self.rows.update(|rows| rows.retain(|row| row.id != id));
     }
@@ -182,9 +193,13 @@ pub(crate) fn AllowlistEditor(
     editable: bool,
 ) -> impl IntoView {
     let awake = RwSignal::new(false);
-    Effect::new(move |_| awake.set(true));
     let domains = List::new(Kind::Domain, domains);
     let schemes = List::new(Kind::Scheme, schemes);
+    Effect::new(move |_| {
+        awake.set(true);
+        domains.keep_one_empty();
+        schemes.keep_one_empty();
+    });
     view! {
         <div class="allowlist">
             {list_editor(domains, editable, awake)}
@@ -230,7 +245,7 @@ fn list_editor(list: List, editable: bool, awake: RwSignal<bool>) -> impl IntoVi
                     <Icon glyph=Glyph::Plus/>
                     {kind.add_label()}
                 </button>
-                <div class="chips">
+                <div class="chips" hidden=move || kind.suggestions().iter().all(|text| list.contains(text))>
                     <span class="chips__label">"Suggestions:"</span>
                     {suggestions}
                 </div>

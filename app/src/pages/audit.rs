@@ -32,13 +32,15 @@ const PAGE_SIZE: u32 = 50;
 const DAY: Duration = Duration::from_hours(24);
 
 /// The actions to choose from.
-const ACTIONS: [&str; 8] = [
+const ACTIONS: [&str; 10] = [
     audit::AI_TOOL_INVOKE,
     audit::SIGN_IN,
     audit::MCP_AUTHORIZATION,
     audit::REVOKE_MCP_CONNECTION,
     audit::MCP_REDIRECT_BLOCKED,
     audit::UPDATE_REMOTE_MCP_SETTINGS,
+    audit::APPROVE_MCP_CLIENT,
+    audit::ROTATE_SIGNING_KEYS,
     audit::CREATE_USER,
     audit::UPDATE_USER,
 ];

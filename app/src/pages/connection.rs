@@ -31,25 +31,12 @@ async fn connection(request: PageRequest, id: GrantId) -> Result<AnyView, ErrorP
     let (grant, client) = request.ui().connections.get(&person, &id).await.map_err(refused)?;
     let standing = Standing::of(&grant, request.ui().clock.now());
     let name = client.display_name().to_owned();
-    let facts = facts(&grant, &client, &standing);
-    let permissions = grant
-        .permissions
-        .iter()
-        .map(|permission| {
-            view! {
-                <li class="permission permission--fixed">
-                    <div class="permission__text">
-                        <p class="permission__line">
-                            <span class="permission__title">{permission.title()}</span>
-                            <RiskBadge risk=permission.risk()/>
-                        </p>
-                        <p class="permission__sentence">{permission.sentence()}</p>
-                    </div>
-                </li>
-            }
-        })
-        .collect_view();
-    let ending = standing.active.then(|| disconnect(&grant, name.clone(), csrf.clone()));
+    let facts = facts(None, &grant, &client, &standing);
+    let permissions =
+        permissions(&grant, "As long as your role holds these permissions too. Connect again to choose others.");
+    let action = format!("/connections/{}/revoke", address::encode(grant.id.as_str()));
+    let ending =
+        standing.active.then(|| disconnect(action, name.clone(), csrf.clone(), "To use it again, connect it again."));
     Ok(view! {
         <ConsoleFrame title="Connection" section=Section::Connections person=person csrf=csrf>
             <nav class="breadcrumb" aria-label="Breadcrumb">
@@ -66,18 +53,44 @@ async fn connection(request: PageRequest, id: GrantId) -> Result<AnyView, ErrorP
                 </h1>
             </header>
             {facts}
-            <section class="panel" aria-labelledby="permissions">
-                <h2 class="panel__title" id="permissions">"What it may do"</h2>
-                <p class="hint">"As long as your role holds these permissions too. Connect again to choose others."</p>
-                <ul class="permissions__list">{permissions}</ul>
-            </section>
+            {permissions}
             {ending}
         </ConsoleFrame>
     }
     .into_any())
 }
 
-fn fact(name: &'static str, value: AnyView) -> AnyView {
+/// What it may do, in words, and on what that depends.
+pub(crate) fn permissions(grant: &Grant, hint: &'static str) -> AnyView {
+    let rows = grant
+        .permissions
+        .iter()
+        .map(|permission| {
+            view! {
+                <li class="permission permission--fixed">
+                    <div class="permission__text">
+                        <p class="permission__line">
+                            <span class="permission__title">{permission.title()}</span>
+                            <RiskBadge risk=permission.risk()/>
+                        </p>
+                        <p class="permission__sentence">{permission.sentence()}</p>
+                    </div>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="panel" aria-labelledby="permissions">
+            <h2 class="panel__title" id="permissions">"What it may do"</h2>
+            <p class="hint">{hint}</p>
+            <ul class="permissions__list">{rows}</ul>
+        </section>
+    }
+    .into_any()
+}
+
+/// A name and its value.
+pub(crate) fn fact(name: &'static str, value: AnyView) -> AnyView {
     view! {
         <div class="fact">
             <dt class="fact__name">{name}</dt>
@@ -95,12 +108,14 @@ fn mono(text: String) -> AnyView {
     view! { <span class="mono">{text}</span> }.into_any()
 }
 
-fn facts(grant: &Grant, client: &Client, standing: &Standing) -> AnyView {
+/// What is known about a connection; `first` are the facts that stand at the top.
+pub(crate) fn facts(first: Option<AnyView>, grant: &Grant, client: &Client, standing: &Standing) -> AnyView {
     let reason = standing.reason.map(|reason| view! { <span class="hint">{reason}</span> });
     let status = view! { <div class="stack">{standing.badge()} {reason}</div> }.into_any();
     let last_used = grant.last_used_at.map_or_else(|| "Never".into_any(), moment);
     view! {
         <dl class="facts facts--panel">
+            {first}
             {fact("Status", status)}
             {fact("Connected", moment(grant.activated_at.unwrap_or(grant.created_at)))}
             {fact("Last used", last_used)}
@@ -114,15 +129,15 @@ fn facts(grant: &Grant, client: &Client, standing: &Standing) -> AnyView {
 }
 
 /// Ends it, and says before what will happen.
-fn disconnect(grant: &Grant, name: String, csrf: String) -> AnyView {
-    let action = format!("/connections/{}/revoke", address::encode(grant.id.as_str()));
+pub(crate) fn disconnect(action: String, name: String, csrf: String, afterwards: &'static str) -> AnyView {
     view! {
         <section class="panel panel--danger" aria-labelledby="disconnect">
             <h2 class="panel__title" id="disconnect">"Disconnect"</h2>
             <p>
                 <bdi class="client-name">{name}</bdi>
                 " loses access at once: its next request fails, and it cannot get new tokens. \
-                 What it did stays in the audit log. To use it again, connect it again."
+                 What it did stays in the audit log. "
+                {afterwards}
             </p>
             <form method="post" action=action>
                 <input type="hidden" name=forms::CSRF_FIELD value=csrf/>

@@ -1,7 +1,13 @@
 //! *Connections*: the person's own connections, and how to connect another client.
 
 use leptos::prelude::*;
-use margay_domain::{client::Client, clock::Timestamp, connections::ConnectionError, grant::Grant, page::ErrorPage};
+use margay_domain::{
+    client::Client,
+    clock::Timestamp,
+    connections::ConnectionError,
+    grant::{Grant, RevocationReason},
+    page::ErrorPage,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -52,6 +58,25 @@ impl Standing {
             ("Ended", Some("It reached its end date. Connect the client again to go on."))
         };
         Self { active: grant.is_active(now), word, reason }
+    }
+
+    /// The same for somebody else than the person whose connection it is: an admin.
+    pub(crate) fn of_another(grant: &Grant, now: Timestamp) -> Self {
+        let standing = Self::of(grant, now);
+        let reason = match grant.revoked {
+            Some((_, RevocationReason::User)) => Some("The person disconnected it."),
+            Some((_, RevocationReason::RoleReduced)) => Some("The role no longer covers what was granted."),
+            Some((_, RevocationReason::RefreshReuse)) => {
+                Some("An old token was used again, so somebody may have a copy.")
+            }
+            Some((_, RevocationReason::CodeReuse)) => {
+                Some("A sign-in code was used twice, so somebody may have a copy.")
+            }
+            Some((_, RevocationReason::PasswordReset)) => Some("The password was set anew."),
+            None if grant.activated_at.is_some() && !standing.active => Some("It reached its end date."),
+            _ => standing.reason,
+        };
+        Self { reason, ..standing }
     }
 
     pub(crate) fn badge(&self) -> AnyView {
@@ -262,7 +287,6 @@ fn connect_a_client(endpoint: &str, first: bool) -> AnyView {
 #[cfg(test)]
 mod tests {
     use margay_domain::{
-        grant::RevocationReason,
         id::{ClientId, GrantId, UserId},
         rules::PermissionSet,
     };
@@ -294,5 +318,29 @@ mod tests {
         assert_eq!(Standing::of(&waiting, now).word, "Waiting");
         let ended = Grant { revoked: Some((now, RevocationReason::RoleReduced)), ..grant() };
         assert_eq!(Standing::of(&ended, now).reason, Some(RevocationReason::RoleReduced.sentence()));
+    }
+
+    #[test]
+    fn an_admin_is_not_addressed_as_the_person() {
+        let now = Timestamp::from_seconds(150);
+        assert_eq!(Standing::of_another(&grant(), now).reason, None);
+        for reason in [
+            RevocationReason::User,
+            RevocationReason::Admin,
+            RevocationReason::Client,
+            RevocationReason::RefreshReuse,
+            RevocationReason::CodeReuse,
+            RevocationReason::RoleReduced,
+            RevocationReason::UserDisabled,
+            RevocationReason::PasswordReset,
+        ] {
+            let ended = Grant { revoked: Some((now, reason)), ..grant() };
+            let said = Standing::of_another(&ended, now).reason.unwrap();
+            assert!(!said.contains("You") && !said.contains("your") && !said.contains("Reconnect"), "{said}");
+        }
+        assert_eq!(
+            Standing::of_another(&grant(), Timestamp::from_seconds(200)).reason,
+            Some("It reached its end date.")
+        );
     }
 }

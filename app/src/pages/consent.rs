@@ -1,7 +1,7 @@
 //! The consent page, *MCP authorization*: which of their own permissions a person gives to a client.
 //!
-//! Row OP4: the client's name with the mark that nobody vouches for it, its id, where the code goes, every permission,
-//! the account, and the way to another account. Names come from clients: they stand in `bdi`, never alone.
+//! Row OP4: the client's name with the mark that nobody vouches for it, or who does, its id, where the code goes, every
+//! permission, the account, and the way to another account. Names come from clients: they stand in `bdi`, never alone.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -15,6 +15,7 @@ use margay_domain::{
 
 use crate::{
     components::{
+        banner::{Banner, Tone},
         flow_frame::FlowFrame,
         icon::{Glyph, Icon},
     },
@@ -47,6 +48,7 @@ async fn consent(request: PageRequest, flow: FlowId) -> Result<AnyView, ErrorPag
         <FlowFrame title="MCP authorization".to_owned() islands=true>
             <h1>"MCP authorization"</h1>
             {asking(&view)}
+            {warning(&view)}
             <dl class="facts">
                 {destination(&view)}
                 {client_id(&view)}
@@ -69,23 +71,13 @@ async fn consent(request: PageRequest, flow: FlowId) -> Result<AnyView, ErrorPag
     .into_any())
 }
 
-/// Who asks.
+/// Who asks, and who vouches for the name.
 fn asking(view: &ConsentView) -> AnyView {
     let name = view.client_name.clone();
-    let mark = view.unverified.then(|| {
-        view! {
-            <details class="unverified">
-                <summary class="unverified__mark">
-                    <Icon glyph=Glyph::Warning/>
-                    "Unverified name"
-                </summary>
-                <p class="hint">
-                    "Clients choose their names themselves, so anybody can use this one. "
-                    "Go on only if you have just started connecting this client, and look at where access is sent."
-                </p>
-            </details>
-        }
-    });
+    let mark = match &view.client_host {
+        Some(host) => Some(vouched(host.clone())),
+        None => view.unverified.then(unverified),
+    };
     view! {
         <div class="asking">
             <p class="lead">
@@ -98,14 +90,92 @@ fn asking(view: &ConsentView) -> AnyView {
     .into_any()
 }
 
+/// Row OD8: the name of a client that registered itself.
+fn unverified() -> AnyView {
+    view! {
+        <details class="unverified">
+            <summary class="unverified__mark">
+                <Icon glyph=Glyph::Warning/>
+                "Unverified name"
+            </summary>
+            <p class="hint">
+                "Clients choose their names themselves, so anybody can use this one. "
+                "Go on only if you have just started connecting this client, and look at where access is sent."
+            </p>
+        </details>
+    }
+    .into_any()
+}
+
+/// Row OI6: the host of the client's metadata document.
+fn vouched(host: String) -> AnyView {
+    let again = host.clone();
+    view! {
+        <details class="vouched">
+            <summary class="vouched__mark">
+                <Icon glyph=Glyph::Check/>
+                <span class="host">{host}</span>
+                " vouches for this client"
+            </summary>
+            <p class="hint">
+                "The name and the addresses of this client come from " <span class="host">{again}</span>
+                ". Whether you trust that site is up to you. Go on only if you have just started connecting this client."
+            </p>
+        </details>
+    }
+    .into_any()
+}
+
+/// Whether the code goes to an app that opens addresses of its own kind.
+fn is_app(view: &ConsentView) -> bool {
+    !view.loopback && view.redirect_host.ends_with("://")
+}
+
+/// What the host that vouches for a client cannot vouch for (rows A6, OI6): programs on this computer, other sites.
+fn warning(view: &ConsentView) -> Option<AnyView> {
+    let host = view.client_host.clone()?;
+    if view.local_only || is_app(view) {
+        return Some(
+            view! {
+                <Banner tone=Tone::Warning>
+                    <p>
+                        <strong>"Any program on this computer can pose as this client. "</strong>
+                        "Access is sent to a program here, and "
+                        <span class="host">{host}</span>
+                        " cannot know which one. Go on only if you have just started it yourself."
+                    </p>
+                </Banner>
+            }
+            .into_any(),
+        );
+    }
+    if view.loopback || host.eq_ignore_ascii_case(&view.redirect_host) {
+        return None;
+    }
+    let elsewhere = view.redirect_host.clone();
+    Some(
+        view! {
+            <Banner tone=Tone::Warning>
+                <p>
+                    <strong>"Access is sent to another site. "</strong>
+                    <span class="host">{host}</span>
+                    " vouches for this client, but access goes to "
+                    <span class="host">{elsewhere}</span>
+                    ". Go on only if you know why."
+                </p>
+            </Banner>
+        }
+        .into_any(),
+    )
+}
+
 /// Where the code goes: the host or scheme, whole (rows OP4, OI6).
 fn destination(view: &ConsentView) -> AnyView {
     let host = view.redirect_host.clone();
     let uri = view.redirect_uri.clone();
-    let is_app = !view.loopback && host.ends_with("://");
     let (glyph, kind) = if view.loopback {
         (Glyph::Computer, "A program on this computer. Go on only if you started it yourself.")
-    } else if is_app {
+    } else if is_app(view) {
         (Glyph::App, "An app on this computer that opens these addresses.")
     } else {
         (Glyph::Globe, "A web site.")

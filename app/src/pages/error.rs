@@ -45,6 +45,26 @@ pub(crate) fn no_such_connection() -> ErrorPage {
     )
 }
 
+/// No such connection of anybody.
+pub(crate) fn no_connection_of_anybody() -> ErrorPage {
+    page(
+        404,
+        "Connection not found",
+        "Nobody has a connection at this address.",
+        "The list of everyone\u{2019}s connections shows all of them, ended ones too.",
+    )
+}
+
+/// No such client.
+pub(crate) fn no_such_client() -> ErrorPage {
+    page(
+        404,
+        "Client not found",
+        "The client is not registered any more: registrations that nobody uses are removed after a while.",
+        "Ask whoever wants to connect it to start again in the client.",
+    )
+}
+
 /// The role lacks a permission.
 pub(crate) fn forbidden(permission: Permission) -> ErrorPage {
     ErrorPage {

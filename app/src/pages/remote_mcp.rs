@@ -1,9 +1,15 @@
 //! *Settings > AI & Automation > Remote MCP*: where authorization codes may be sent.
 
+mod blocked;
+mod waiting;
+
 use leptos::prelude::*;
 use margay_domain::{
     page::ErrorPage,
-    remote_mcp::RemoteMcpError,
+    remote_mcp::{
+        RemoteMcpError,
+        blocked::{BlockedRedirects, Remedy},
+    },
     rules::{AllowlistError, AllowlistField, Permission, forms},
     settings::RemoteMcpSettings,
 };
@@ -50,10 +56,47 @@ pub(crate) enum Problem {
     Stale,
 }
 
+/// What a link or a redirect to this page says.
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct RemoteMcpQuery {
-    #[serde(default)]
     saved: String,
+    approved: String,
+    /// A domain to put into a row for review.
+    add_domain: String,
+    /// A custom scheme to put into a row for review.
+    add_scheme: String,
+}
+
+/// An entry that stands in a row for review and is not saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Proposal {
+    field: AllowlistField,
+    value: String,
+}
+
+impl Proposal {
+    /// Only what would allow a redirect that was really blocked is put into the form. So a link from elsewhere cannot
+    /// bring an entry of its own.
+    fn of(query: &RemoteMcpQuery, blocked: &[BlockedRedirects]) -> Option<Self> {
+        blocked.iter().find_map(|redirects| match &redirects.remedy {
+            Remedy::AddDomain(domain) if domain.as_str() == query.add_domain => {
+                Some(Self { field: AllowlistField::Domains, value: query.add_domain.clone() })
+            }
+            Remedy::AddScheme(scheme) if scheme.as_str() == query.add_scheme => {
+                Some(Self { field: AllowlistField::Schemes, value: query.add_scheme.clone() })
+            }
+            _ => None,
+        })
+    }
+}
+
+/// The name of the inputs of a list; the id of a row is this and its position.
+const fn field_name(field: AllowlistField) -> &'static str {
+    match field {
+        AllowlistField::Domains => forms::DOMAIN_FIELD,
+        AllowlistField::Schemes => forms::SCHEME_FIELD,
+    }
 }
 
 /// The page.
@@ -62,32 +105,38 @@ pub fn RemoteMcpPage() -> impl IntoView {
     load(remote_mcp)
 }
 
+/// The error page for what cannot be shown or done here.
+pub(crate) fn refused(error: RemoteMcpError) -> ErrorPage {
+    match error {
+        RemoteMcpError::Forbidden(permission) => error::forbidden(permission),
+        RemoteMcpError::UnknownClient => error::no_such_client(),
+        RemoteMcpError::Store(error) => error::store(&error),
+        RemoteMcpError::Invalid(_) | RemoteMcpError::Stale => error::unavailable(),
+    }
+}
+
 async fn remote_mcp(request: PageRequest) -> Result<AnyView, ErrorPage> {
     let person = request.person()?;
     let csrf = request.browser()?.csrf;
-    let settings = request.ui().remote_mcp.view(&person).await.map_err(|error| match error {
-        RemoteMcpError::Forbidden(permission) => error::forbidden(permission),
-        RemoteMcpError::Store(error) => error::store(&error),
-        RemoteMcpError::Invalid(_) | RemoteMcpError::Stale => error::unavailable(),
-    })?;
+    let service = &request.ui().remote_mcp;
+    let settings = service.view(&person).await.map_err(refused)?;
+    let blocked = service.recently_blocked(&person).await.map_err(refused)?;
+    let waiting = service.waiting_clients(&person).await.map_err(refused)?;
     let editable = person.may(Permission::GeneralSettingsModify);
     let draft = request.extension::<Draft>();
-    let RemoteMcpQuery { saved } = request.query();
-    let message = match &draft {
-        Some(draft) => Some(refusal(draft, &settings)),
-        None => (saved == "1").then(|| {
-            view! {
-                <Banner tone=Tone::Success>
-                    <p>"Saved. The next authorization follows these lists."</p>
-                </Banner>
-            }
-            .into_any()
-        }),
+    let query: RemoteMcpQuery = request.query();
+    let proposal = Proposal::of(&query, &blocked).filter(|_| editable && draft.is_none());
+    let message = match (&draft, &proposal) {
+        (Some(draft), _) => Some(refusal(draft, &settings)),
+        (None, Some(proposal)) => Some(proposed(proposal, &settings)),
+        (None, None) => done(&query),
     };
-    let rows = Rows::of(draft.as_ref(), &settings, editable);
+    let rows = Rows::of(draft.as_ref(), &settings, proposal.as_ref(), editable);
     let last_saved = last_saved(&settings);
     let endpoint = request.ui().endpoint.clone();
     let form = form(rows, editable, csrf.clone());
+    let waiting = waiting::section(&waiting, editable, &csrf);
+    let blocked = blocked::section(&blocked, &settings, &person);
     Ok(view! {
         <ConsoleFrame title="Remote MCP" section=Section::RemoteMcp person=person csrf=csrf>
             <nav class="breadcrumb" aria-label="Breadcrumb">
@@ -105,6 +154,7 @@ async fn remote_mcp(request: PageRequest) -> Result<AnyView, ErrorPage> {
             </header>
             {message}
             {server_url(endpoint)}
+            {waiting}
             <section class="panel" aria-labelledby="allowlist">
                 <h2 class="panel__title" id="allowlist">"Redirect allowlist"</h2>
                 <p>
@@ -118,9 +168,54 @@ async fn remote_mcp(request: PageRequest) -> Result<AnyView, ErrorPage> {
                 {form}
                 {last_saved}
             </section>
+            {blocked}
         </ConsoleFrame>
     }
     .into_any())
+}
+
+/// What was done, after a form of this page.
+fn done(query: &RemoteMcpQuery) -> Option<AnyView> {
+    let sentence = if query.saved == "1" {
+        "Saved. The next authorization follows these lists."
+    } else if query.approved == "1" {
+        "Approved. People can connect this client now."
+    } else {
+        return None;
+    };
+    Some(
+        view! {
+            <Banner tone=Tone::Success>
+                <p>{sentence}</p>
+            </Banner>
+        }
+        .into_any(),
+    )
+}
+
+/// Where a proposal stands: after what is saved.
+fn row_after(field: AllowlistField, settings: &RemoteMcpSettings) -> String {
+    let saved = match field {
+        AllowlistField::Domains => settings.allowlist.domains.len(),
+        AllowlistField::Schemes => settings.allowlist.schemes.len(),
+    };
+    format!("#{}-{saved}", field_name(field))
+}
+
+/// What to do with an entry that stands in a row and is not saved.
+fn proposed(proposal: &Proposal, settings: &RemoteMcpSettings) -> AnyView {
+    let value = proposal.value.clone();
+    let address = row_after(proposal.field, settings);
+    view! {
+        <Banner tone=Tone::Info>
+            <p>
+                <strong class="host">{value}</strong>
+                " stands in the list below and is not saved yet. Save it only if you know who runs the client there."
+            </p>
+            <p><a href=address>"Go to the entry"</a></p>
+        </Banner>
+    }
+    .into_any()
 }
 
 fn server_url(endpoint: String) -> AnyView {
@@ -148,13 +243,18 @@ struct Rows {
 }
 
 impl Rows {
-    /// What was entered comes first, so that nothing is lost; else what is saved.
-    fn of(draft: Option<&Draft>, settings: &RemoteMcpSettings, editable: bool) -> Self {
+    /// What was entered comes first, so that nothing is lost; else what is saved, and after it what is proposed.
+    fn of(draft: Option<&Draft>, settings: &RemoteMcpSettings, proposal: Option<&Proposal>, editable: bool) -> Self {
         let Some(draft) = draft else {
-            let texts = |texts: Vec<String>| entries(&texts, AllowlistField::Domains, &[], editable);
+            let rows = |field: AllowlistField, saved: Vec<String>| {
+                let new = proposal.filter(|proposal| proposal.field == field).map(|proposal| proposal.value.clone());
+                let texts: Vec<String> = saved.into_iter().chain(new).collect();
+                entries(&texts, field, &[], editable)
+            };
+            let allowlist = &settings.allowlist;
             return Self {
-                domains: texts(settings.allowlist.domains.iter().map(ToString::to_string).collect()),
-                schemes: texts(settings.allowlist.schemes.iter().map(ToString::to_string).collect()),
+                domains: rows(AllowlistField::Domains, allowlist.domains.iter().map(ToString::to_string).collect()),
+                schemes: rows(AllowlistField::Schemes, allowlist.schemes.iter().map(ToString::to_string).collect()),
                 revision: settings.revision,
             };
         };
@@ -232,11 +332,7 @@ fn invalid(errors: &[AllowlistError]) -> AnyView {
     let items = errors
         .iter()
         .map(|error| {
-            let name = match error.field {
-                AllowlistField::Domains => forms::DOMAIN_FIELD,
-                AllowlistField::Schemes => forms::SCHEME_FIELD,
-            };
-            let address = format!("#{name}-{}", error.index);
+            let address = format!("#{}-{}", field_name(error.field), error.index);
             let value = error.value.clone();
             let message = error.message.clone();
             view! {
@@ -296,7 +392,56 @@ fn last_saved(settings: &RemoteMcpSettings) -> AnyView {
 
 #[cfg(test)]
 mod tests {
+    use margay_domain::{
+        clock::Timestamp,
+        rules::{CustomScheme, DomainPattern},
+    };
+
     use super::*;
+
+    fn blocked(remedy: Remedy) -> BlockedRedirects {
+        BlockedRedirects {
+            client_name: "Claude".to_owned(),
+            target: String::new(),
+            count: 1,
+            last_at: Timestamp::default(),
+            people: Vec::new(),
+            remedy,
+        }
+    }
+
+    #[test]
+    fn only_what_was_blocked_is_proposed() {
+        let blocked = [
+            blocked(Remedy::AllowedNow("chatgpt.com".to_owned())),
+            blocked(Remedy::AddDomain(DomainPattern::parse("claude.ai").unwrap())),
+            blocked(Remedy::AddScheme(CustomScheme::parse("cursor").unwrap())),
+        ];
+        let proposal = |domain: &str, scheme: &str| {
+            let query = RemoteMcpQuery {
+                add_domain: domain.to_owned(),
+                add_scheme: scheme.to_owned(),
+                ..RemoteMcpQuery::default()
+            };
+            Proposal::of(&query, &blocked).map(|proposal| proposal.value)
+        };
+        assert_eq!(proposal("claude.ai", "").as_deref(), Some("claude.ai"));
+        assert_eq!(proposal("", "cursor").as_deref(), Some("cursor"));
+        for (domain, scheme) in [("evil.example", ""), ("*", ""), ("chatgpt.com", ""), ("", "evil"), ("cursor", "")] {
+            assert_eq!(proposal(domain, scheme), None, "{domain} {scheme}");
+        }
+    }
+
+    #[test]
+    fn a_proposal_stands_after_what_is_saved() {
+        let allowlist = margay_domain::rules::Allowlist::from_entries(&texts(&["a.example"]), &[]).unwrap();
+        let settings = RemoteMcpSettings { allowlist, ..RemoteMcpSettings::default() };
+        let proposal = Proposal { field: AllowlistField::Domains, value: "claude.ai".to_owned() };
+        let rows = Rows::of(None, &settings, Some(&proposal), true);
+        assert_eq!(rows.domains[1].value, "claude.ai");
+        assert_eq!((rows.domains.len(), rows.schemes.len()), (2 + SPARE_ROWS, SPARE_ROWS));
+        assert_eq!(row_after(proposal.field, &settings), "#domain-1");
+    }
 
     fn texts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()

@@ -1,8 +1,12 @@
 //! The page behind the one-time link: creates the first admin.
 
+use axum::extract::Request;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use margay_domain::{page::ErrorPage, rules::forms};
+use margay_domain::{
+    page::{ErrorPage, SetupAgain},
+    rules::forms,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -11,7 +15,7 @@ use crate::{
         field::Field,
         flow_frame::FlowFrame,
     },
-    http::PageRequest,
+    http::{PageRequest, request_for},
     pages::{error, load},
 };
 
@@ -19,6 +23,23 @@ use crate::{
 struct SetupQuery {
     #[serde(default)]
     error: String,
+}
+
+/// What was entered when the form was refused; empty at first.
+#[derive(Clone, Default)]
+struct Entered {
+    email: String,
+    given_name: String,
+    family_name: String,
+}
+
+/// The request for this page after its form was refused.
+pub(crate) fn again(again: SetupAgain) -> Request {
+    let mut request = request_for(&format!("/setup/{}", again.token.expose()));
+    let extensions = request.extensions_mut();
+    extensions.insert(again.browser.clone());
+    extensions.insert(again);
+    request
 }
 
 /// The page.
@@ -40,6 +61,12 @@ fn field_error(code: &str) -> Option<(&'static str, &'static str)> {
 
 async fn setup(request: PageRequest, token: String) -> Result<AnyView, ErrorPage> {
     let SetupQuery { error: code } = request.query();
+    let (code, entered) = match request.extension::<SetupAgain>() {
+        Some(SetupAgain { error, email, given_name, family_name, .. }) => {
+            (error.to_owned(), Entered { email, given_name, family_name })
+        }
+        None => (code, Entered::default()),
+    };
     let csrf = request.browser()?.csrf;
     if !request.ui().setup.is_open(&token).await {
         return Err(error::setup_closed());
@@ -63,7 +90,7 @@ async fn setup(request: PageRequest, token: String) -> Result<AnyView, ErrorPage
         (None, "expired") => Some(
             view! {
                 <Banner tone=Tone::Error>
-                    <p>"The form was open for too long. Fill it in again."</p>
+                    <p>"The form was open for too long. Enter the password and send it again."</p>
                 </Banner>
             }
             .into_any(),
@@ -71,6 +98,7 @@ async fn setup(request: PageRequest, token: String) -> Result<AnyView, ErrorPage
         (None, _) => None,
     };
     let focused = summary.is_none();
+    let Entered { email, given_name, family_name } = entered;
     Ok(view! {
         <FlowFrame title="Create the first admin".to_owned()>
             <h1>"Create the first admin"</h1>
@@ -86,12 +114,27 @@ async fn setup(request: PageRequest, token: String) -> Result<AnyView, ErrorPage
                     label="E-mail"
                     kind="email"
                     autocomplete="username"
+                    value=email
                     error=email_error
                     focused=focused
                 />
                 <div class="form__pair">
-                    <Field name="given_name" label="Given name" kind="text" autocomplete="given-name"/>
-                    <Field name="family_name" label="Family name" kind="text" autocomplete="family-name"/>
+                    <Field
+                        name="given_name"
+                        label="Given name (optional)"
+                        kind="text"
+                        autocomplete="given-name"
+                        required=false
+                        value=given_name
+                    />
+                    <Field
+                        name="family_name"
+                        label="Family name (optional)"
+                        kind="text"
+                        autocomplete="family-name"
+                        required=false
+                        value=family_name
+                    />
                 </div>
                 <Field
                     name=forms::PASSWORD_FIELD
