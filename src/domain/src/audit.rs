@@ -17,6 +17,10 @@ pub const REVOKE_MCP_CONNECTION: &str = "REVOKE_MCP_CONNECTION";
 pub const MCP_REDIRECT_BLOCKED: &str = "MCP_REDIRECT_BLOCKED";
 /// The action of saving the Remote MCP settings.
 pub const UPDATE_REMOTE_MCP_SETTINGS: &str = "UPDATE_REMOTE_MCP_SETTINGS";
+/// The action of making a new key that signs access tokens.
+pub const ROTATE_SIGNING_KEYS: &str = "ROTATE_SIGNING_KEYS";
+/// The action of letting people authorize a client that waited for it.
+pub const APPROVE_MCP_CLIENT: &str = "APPROVE_MCP_CLIENT";
 /// The action of adding a person.
 pub const CREATE_USER: &str = "CREATE_USER";
 /// The action of changing a person.

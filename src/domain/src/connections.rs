@@ -15,7 +15,7 @@ use crate::{
     principal::{Origin, SignedIn},
 };
 
-/// The service behind the pages *Connections* and *All connections*.
+/// The service behind the page *Connections*.
 #[derive(Clone)]
 pub struct Connections {
     /// Grants.

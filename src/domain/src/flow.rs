@@ -40,9 +40,29 @@ pub struct Flow {
     pub decided_at: Option<Timestamp>,
 }
 
+/// Where a flow is in its life. `Open` leads to `Decided` or `Over`, which are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowState {
+    /// The person can decide.
+    Open,
+    /// The person decided.
+    Decided,
+    /// Nobody decided in time.
+    Over,
+}
+
 impl Flow {
+    /// Where the flow is in its life.
+    pub fn state(&self, now: Timestamp) -> FlowState {
+        match self.decided_at {
+            Some(_) => FlowState::Decided,
+            None if now >= self.expires_at => FlowState::Over,
+            None => FlowState::Open,
+        }
+    }
+
     /// Whether a decision is still possible.
     pub fn is_open(&self, now: Timestamp) -> bool {
-        self.decided_at.is_none() && now < self.expires_at
+        self.state(now) == FlowState::Open
     }
 }

@@ -44,10 +44,33 @@ pub struct Grant {
     pub revoked: Option<(Timestamp, RevocationReason)>,
 }
 
+/// Where a grant is in its life. `Pending` leads to `Active`; both lead to `Revoked` or `Expired`, which are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantState {
+    /// The person decided; the code was not exchanged yet.
+    Pending,
+    /// Its tokens are good.
+    Active,
+    /// It ended early.
+    Revoked(RevocationReason),
+    /// It reached its absolute end.
+    Expired,
+}
+
 impl Grant {
+    /// Where the grant is in its life.
+    pub fn state(&self, now: Timestamp) -> GrantState {
+        match (self.revoked, self.activated_at) {
+            (Some((_, reason)), _) => GrantState::Revoked(reason),
+            _ if now >= self.expires_at => GrantState::Expired,
+            (None, None) => GrantState::Pending,
+            (None, Some(_)) => GrantState::Active,
+        }
+    }
+
     /// Whether tokens of this grant are good for anything.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        self.activated_at.is_some() && self.revoked.is_none() && now < self.expires_at
+        self.state(now) == GrantState::Active
     }
 }
 
@@ -69,6 +92,8 @@ pub enum RevocationReason {
     RoleReduced,
     /// The person was disabled.
     UserDisabled,
+    /// The password was set anew, which is done when somebody else may know the old one (row OF6).
+    PasswordReset,
 }
 
 impl RevocationReason {
@@ -82,6 +107,7 @@ impl RevocationReason {
             Self::CodeReuse => "code_reuse",
             Self::RoleReduced => "role_reduced",
             Self::UserDisabled => "user_disabled",
+            Self::PasswordReset => "password_reset",
         }
     }
 
@@ -95,6 +121,7 @@ impl RevocationReason {
             Self::CodeReuse,
             Self::RoleReduced,
             Self::UserDisabled,
+            Self::PasswordReset,
         ]
         .into_iter()
         .find(|reason| reason.as_str() == text)
@@ -110,6 +137,7 @@ impl RevocationReason {
             Self::CodeReuse => "A sign-in code was used twice, so somebody may have a copy. Reconnect to go on.",
             Self::RoleReduced => "Your role no longer covers what you granted. Reconnect to choose again.",
             Self::UserDisabled => "The account was disabled.",
+            Self::PasswordReset => "Your password was set anew. Reconnect to go on.",
         }
     }
 }
@@ -133,6 +161,28 @@ pub struct AuthorizationCode {
     pub consumed_at: Option<Timestamp>,
 }
 
+/// Where a code is in its life. `Fresh` leads to `Used` or `Over`, which are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeState {
+    /// It can be exchanged.
+    Fresh,
+    /// It was exchanged, or tried with the wrong verifier. Presented again, it is a replay (row OC3).
+    Used,
+    /// Its time has passed unused.
+    Over,
+}
+
+impl AuthorizationCode {
+    /// Where the code is in its life.
+    pub fn state(&self, now: Timestamp) -> CodeState {
+        match self.consumed_at {
+            Some(_) => CodeState::Used,
+            None if now >= self.expires_at => CodeState::Over,
+            None => CodeState::Fresh,
+        }
+    }
+}
+
 /// A refresh token as stored.
 #[derive(Clone, Debug)]
 pub struct RefreshToken {
@@ -148,4 +198,117 @@ pub struct RefreshToken {
     pub superseded_at: Option<Timestamp>,
     /// The successor's hash.
     pub successor: Option<SecretHash>,
+}
+
+/// Where a refresh token is in its life. `Current` leads to `Superseded` or `Over`, `Superseded` to `Replayed`; `Over`
+/// and `Replayed` are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshState {
+    /// It can be exchanged.
+    Current,
+    /// It was exchanged moments ago. Presented again, it gets the same successor (row OF2).
+    Superseded,
+    /// It was exchanged longer ago than that. Presented again, it betrays a copy (row OF1).
+    Replayed,
+    /// Its time has passed unused.
+    Over,
+}
+
+impl RefreshToken {
+    /// Where the token is in its life, with this much `grace`.
+    pub fn state(&self, now: Timestamp, grace: Duration) -> RefreshState {
+        match self.superseded_at {
+            // A copy stays a copy, also when the token's own time has passed.
+            Some(at) if now.since(at) > grace => RefreshState::Replayed,
+            _ if now >= self.expires_at => RefreshState::Over,
+            Some(_) => RefreshState::Superseded,
+            None => RefreshState::Current,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(45);
+    const ALL: [i64; 9] = [0, 9, 10, 11, 55, 56, 99, 100, 500];
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn grant() -> Grant {
+        Grant {
+            id: GrantId::new("grt_1"),
+            user_id: UserId::new("usr_1"),
+            client_id: ClientId::new("mcp_1"),
+            permissions: PermissionSet::EMPTY,
+            resource: String::new(),
+            redirect_uri: String::new(),
+            created_at: at(0),
+            activated_at: None,
+            expires_at: at(100),
+            last_used_at: None,
+            revoked: None,
+        }
+    }
+
+    #[test]
+    fn a_grant_ends_once_and_for_all() {
+        let pending = grant();
+        let active = Grant { activated_at: Some(at(5)), ..grant() };
+        let revoked = Grant { revoked: Some((at(10), RevocationReason::User)), ..active.clone() };
+        for seconds in ALL {
+            let over = seconds >= 100;
+            let state = |grant: &Grant| grant.state(at(seconds));
+            assert_eq!(state(&pending), if over { GrantState::Expired } else { GrantState::Pending });
+            assert_eq!(state(&active), if over { GrantState::Expired } else { GrantState::Active });
+            assert_eq!(state(&revoked), GrantState::Revoked(RevocationReason::User));
+            assert!(!pending.is_active(at(seconds)) && !revoked.is_active(at(seconds)));
+            assert_eq!(active.is_active(at(seconds)), !over);
+        }
+    }
+
+    #[test]
+    fn a_code_is_used_or_over() {
+        let fresh = AuthorizationCode {
+            hash: SecretHash::from_bytes([0; 32]),
+            grant_id: GrantId::new("grt_1"),
+            client_id: ClientId::new("mcp_1"),
+            redirect_uri: String::new(),
+            code_challenge: String::new(),
+            expires_at: at(60),
+            consumed_at: None,
+        };
+        let used = AuthorizationCode { consumed_at: Some(at(5)), ..fresh.clone() };
+        for seconds in ALL {
+            assert_eq!(fresh.state(at(seconds)), if seconds < 60 { CodeState::Fresh } else { CodeState::Over });
+            assert_eq!(used.state(at(seconds)), CodeState::Used, "however late");
+        }
+    }
+
+    #[test]
+    fn a_superseded_token_becomes_a_copy() {
+        let current = RefreshToken {
+            hash: SecretHash::from_bytes([0; 32]),
+            grant_id: GrantId::new("grt_1"),
+            issued_at: at(0),
+            expires_at: at(100),
+            superseded_at: None,
+            successor: None,
+        };
+        let superseded = RefreshToken { superseded_at: Some(at(10)), ..current.clone() };
+        for seconds in ALL {
+            let over = seconds >= 100;
+            assert_eq!(
+                current.state(at(seconds), GRACE),
+                if over { RefreshState::Over } else { RefreshState::Current }
+            );
+            let expected = if seconds <= 55 { RefreshState::Superseded } else { RefreshState::Replayed };
+            assert_eq!(superseded.state(at(seconds), GRACE), expected, "{seconds}");
+        }
+        let late = RefreshToken { superseded_at: Some(at(90)), ..current };
+        assert_eq!(late.state(at(100), GRACE), RefreshState::Over, "within the grace, but its time has passed");
+    }
 }

@@ -5,12 +5,14 @@
 //!   [`enrichment`], [`log_schema`], [`audit`], [`settings`].
 //! - **The one predicate**: [`principal`] computes granted ∩ role-now; nothing else does.
 //! - **Ports** ([`ports`]): traits that `store`, `lake`, `oauth` and `signin` implement.
-//! - **Use cases**: [`connections`], [`remote_mcp`] and [`audit_trail`], which pages and the command line share.
+//! - **Use cases**: [`connections`], [`all_connections`], [`remote_mcp`] and [`audit_trail`], which pages and the command
+//!   line share.
 //!
 //! Must not depend on axum, sqlx, DataFusion, Leptos or rmcp. Time and
 //! randomness are parameters; `clippy.toml` bans the alternatives.
 
 pub mod alert;
+pub mod all_connections;
 pub mod audit;
 pub mod audit_trail;
 pub mod client;

@@ -1,5 +1,7 @@
 //! Pages that refuse: what an error page says, without knowing how it is drawn.
 
+use crate::{principal::Browser, secret::Secret};
+
 /// An error page. A handler puts it into the response's extensions; the page layer draws it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorPage {
@@ -25,4 +27,22 @@ pub struct ContinuePage {
     pub client_name: String,
     /// Whether the person allowed it.
     pub allowed: bool,
+}
+
+/// The form behind the one-time link once more, after what was posted was refused: with what was entered, but never the
+/// password. Put into the response's extensions like [`ErrorPage`], so that nothing of it stands in an address.
+#[derive(Clone, Debug)]
+pub struct SetupAgain {
+    /// The browser, for the anti-forgery token of the next form.
+    pub browser: Browser,
+    /// The secret of the link.
+    pub token: Secret,
+    /// Why it was refused: one of the codes of the sign-in endpoints.
+    pub error: &'static str,
+    /// The e-mail address, as entered.
+    pub email: String,
+    /// The given name, as entered.
+    pub given_name: String,
+    /// The family name, as entered.
+    pub family_name: String,
 }

@@ -111,6 +111,30 @@ impl Calls {
         }
     }
 
+    /// Row R5: the scopes to ask for, if a call is refused only because the grant lacks what the role holds: what is
+    /// granted and what the tool needs. Everything else is no matter of scope, and a challenge would make clients ask
+    /// for what consent cannot give (section 5.5).
+    pub(crate) fn step_up(&self, principal: &Principal, tool: &str) -> Option<PermissionSet> {
+        let requires = self.registry.get(tool)?.requires();
+        let can_be_granted = principal.role.permissions.intersection(PermissionSet::grantable());
+        if !principal.user.enabled || requires.met_by(principal.effective()) || !requires.met_by(can_be_granted) {
+            return None;
+        }
+        let needed: PermissionSet = requires.permissions().iter().copied().collect();
+        Some(needed.union(principal.grant.permissions).intersection(can_be_granted))
+    }
+
+    /// A call that ends in a challenge runs nothing, but stands in the audit log all the same (promise 4). The sentence
+    /// for whoever cannot follow the challenge.
+    pub(crate) async fn refuse_scope(&self, call: Call) -> Result<String, ToolError> {
+        let Some(tool) = self.registry.get(&call.tool) else { return Err(broken()) };
+        let invocation = self.recorder.begin(facts(&call, tool.title()));
+        let error = denial(tool.requires(), &call.principal);
+        let ending = Ending::failure(Outcome::Denied, error.code, error.message.clone());
+        invocation.finish(ending).await.map_err(|_| unrecorded())?;
+        Ok(error.message)
+    }
+
     async fn attempt(&self, tool: &dyn Tool, call: Call) -> (Ending, Answer) {
         // Promise 1: the same predicate as for the list, on what is in effect for this very request.
         if !tool.requires().met_by(call.principal.effective()) {
@@ -179,7 +203,7 @@ fn too_slow(timeout: Duration) -> ToolError {
     }
 }
 
-/// Section 5.5: who can do something about it decides what the sentence says. Never a challenge, since clients loop.
+/// Section 5.5: who can do something about it decides what the sentence says.
 fn denial(requirement: Requirement, principal: &Principal) -> ToolError {
     let role = principal.role.permissions;
     let needed: PermissionSet = requirement.permissions().iter().copied().collect();

@@ -60,7 +60,7 @@ Every call is recorded in the audit log under the person's name.";
 pub(crate) struct Handler(Arc<Inner>);
 
 struct Inner {
-    calls: Calls,
+    calls: Arc<Calls>,
     catalogue: Catalogue,
     about: ServerConfig,
     /// The value for [`SERVER_INFO_KEY`].
@@ -68,7 +68,7 @@ struct Inner {
 }
 
 impl Handler {
-    pub(crate) fn new(calls: Calls, version: &str) -> Self {
+    pub(crate) fn new(calls: Arc<Calls>, version: &str) -> Self {
         let implementation = Implementation::new("margay", version).with_title("Margay");
         let server_info = serde_json::to_value(&implementation).unwrap_or_default();
         // Row T1: tools, and nothing that would have to be notified about.
@@ -207,7 +207,8 @@ fn call(context: &RequestContext<RoleServer>, tool: &str, arguments: JsonObject)
     })
 }
 
-fn request_id(id: &RequestId) -> Value {
+/// The id of a request, as it stands in an event.
+pub(crate) fn request_id(id: &RequestId) -> Value {
     match id {
         RequestId::Number(number) => Value::from(*number),
         RequestId::String(text) => Value::from(redact::name(text, MAX_REQUEST_ID)),

@@ -35,4 +35,5 @@ mod testing;
 
 pub use config::{DEFAULT_CALL_TIMEOUT, DEFAULT_MAX_BODY_BYTES, McpConfig, McpState};
 pub use in_flight::InFlight;
+pub use network::{is_host_entry, is_origin_entry};
 pub use router::router;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use rmcp::model::{ProtocolVersion, RequestId};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::refusal::Refusal;
 
@@ -27,6 +27,8 @@ pub(crate) struct Message {
     pub(crate) version: Option<String>,
     /// Whether its `_meta` declares the client's capabilities.
     capabilities: bool,
+    /// Tool and arguments, if it calls a tool in a way that can be read.
+    pub(crate) call: Option<(String, Map<String, Value>)>,
 }
 
 /// Reads a body of at most `limit` bytes.
@@ -68,7 +70,8 @@ impl Message {
         let meta = message.get("params").and_then(|params| params.get("_meta"));
         let version = meta.and_then(|meta| meta.get(VERSION_KEY)).and_then(Value::as_str).map(str::to_owned);
         let capabilities = meta.is_some_and(|meta| meta.get(CAPABILITIES_KEY).is_some());
-        Ok(Self { id, method, version, capabilities })
+        let call = if method.as_deref() == Some("tools/call") { call(message.get("params")) } else { None };
+        Ok(Self { id, method, version, capabilities, call })
     }
 
     /// Whether this opens a session.
@@ -87,6 +90,11 @@ impl Message {
             || header_version(headers).is_some_and(has_no_sessions)
     }
 
+    /// Whether it brings what every message of the era without sessions has to bring (row V8).
+    pub(crate) fn is_complete(&self) -> bool {
+        self.version.is_some() && self.capabilities
+    }
+
     /// Refuses a version in the header that nobody speaks (rows V2, L5). A version in `_meta` is left to the protocol
     /// library, which answers the same and also compares the two (row H9).
     pub(crate) fn check_version(&self, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -99,6 +107,16 @@ impl Message {
         }
         Err(Refusal::UnsupportedVersion { id: self.id.clone(), requested: requested.chars().take(40).collect() })
     }
+}
+
+fn call(params: Option<&Value>) -> Option<(String, Map<String, Value>)> {
+    let params = params?;
+    let arguments = match params.get("arguments") {
+        None => Map::new(),
+        Some(Value::Object(arguments)) => arguments.clone(),
+        Some(_) => return None,
+    };
+    Some((params.get("name")?.as_str()?.to_owned(), arguments))
 }
 
 /// The version in the header, if it is readable.

@@ -37,6 +37,16 @@ struct AllowedOrigin {
     any_port: bool,
 }
 
+/// Whether an entry of [`McpConfig::allowed_hosts`] can be read.
+pub fn is_host_entry(entry: &str) -> bool {
+    Authority::parse(entry).is_some()
+}
+
+/// Whether an entry of [`McpConfig::allowed_origins`] can be read.
+pub fn is_origin_entry(entry: &str) -> bool {
+    AllowedOrigin::parse(entry).is_some()
+}
+
 impl Network {
     /// From configuration. An entry that cannot be read allows nothing, and the log says so.
     pub(crate) fn new(config: &McpConfig) -> Self {

@@ -23,6 +23,16 @@ pub(crate) enum Refusal {
     /// Not exactly one well-formed credential (rows R4, OX3).
     #[error("Send exactly one Authorization header of the form: Bearer TOKEN.")]
     MalformedCredentials,
+    /// The grant lacks what the role holds (row R5).
+    #[error("{sentence}")]
+    InsufficientScope {
+        /// The id of the request.
+        id: Option<RequestId>,
+        /// All scopes to ask for.
+        scope: String,
+        /// What a person can do.
+        sentence: String,
+    },
     /// Storage does not answer.
     #[error("The server cannot check the access token now. Try again in a moment.")]
     Unavailable,
@@ -75,6 +85,7 @@ pub(crate) struct Challenges {
     no_token: HeaderValue,
     invalid_token: HeaderValue,
     invalid_request: HeaderValue,
+    resource_metadata: String,
 }
 
 impl Challenges {
@@ -89,7 +100,17 @@ impl Challenges {
             no_token: header(&place),
             invalid_token: with("invalid_token", &Refusal::InvalidToken),
             invalid_request: with("invalid_request", &Refusal::MalformedCredentials),
+            resource_metadata: format!("resource_metadata=\"{resource_metadata_url}\""),
         }
+    }
+
+    /// Row R5. The sentence is in the body; here it would have to be free of quotes.
+    fn insufficient_scope(&self, scope: &str) -> HeaderValue {
+        header(&format!(
+            "Bearer error=\"insufficient_scope\", scope=\"{scope}\", {}, \
+             error_description=\"the connection was not granted this\"",
+            self.resource_metadata
+        ))
     }
 }
 
@@ -104,7 +125,7 @@ fn header(text: &str) -> HeaderValue {
 impl Refusal {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
             Self::NoToken | Self::InvalidToken => StatusCode::UNAUTHORIZED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -145,9 +166,11 @@ impl Refusal {
             }
             Self::Internal(id) => JsonRpcError::new(id.clone(), ErrorData::internal_error(message, None)),
             Self::Unavailable => JsonRpcError::new(None, ErrorData::internal_error(message, None)),
-            Self::NotAMessage(id) | Self::NotAcceptable(id) | Self::SessionRequired(id) | Self::UnknownSession(id) => {
-                JsonRpcError::new(id.clone(), ErrorData::invalid_request(message, None))
-            }
+            Self::InsufficientScope { id, .. }
+            | Self::NotAMessage(id)
+            | Self::NotAcceptable(id)
+            | Self::SessionRequired(id)
+            | Self::UnknownSession(id) => JsonRpcError::new(id.clone(), ErrorData::invalid_request(message, None)),
             _ => JsonRpcError::new(None, ErrorData::invalid_request(message, None)),
         }
     }
@@ -165,12 +188,15 @@ impl Refusal {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        match self {
+        match &self {
             // Section 5.1: a challenge on every 401, or a client never begins to sign in.
             Self::NoToken => headers.insert(WWW_AUTHENTICATE, challenges.no_token.clone()),
             Self::InvalidToken => headers.insert(WWW_AUTHENTICATE, challenges.invalid_token.clone()),
             Self::MalformedCredentials => headers.insert(WWW_AUTHENTICATE, challenges.invalid_request.clone()),
             Self::MethodNotAllowed(methods) => headers.insert(ALLOW, HeaderValue::from_static(methods)),
+            Self::InsufficientScope { scope, .. } => {
+                headers.insert(WWW_AUTHENTICATE, challenges.insufficient_scope(scope))
+            }
             Self::Unavailable => headers.insert(RETRY_AFTER, HeaderValue::from_static("2")),
             _ => None,
         };

@@ -17,7 +17,10 @@ use http::{
     request::Parts,
 };
 use http_body_util::Full;
-use margay_domain::rules::PermissionSet;
+use margay_domain::{
+    principal::{Origin, Principal},
+    rules::PermissionSet,
+};
 use rmcp::{
     model::RequestId,
     transport::streamable_http_server::{
@@ -28,11 +31,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     accept, bearer,
-    call::Calls,
-    caller::Callers,
+    call::{Call, Calls},
+    caller::{Callers, TokenId},
     config::McpState,
     cors,
-    handler::Handler,
+    handler::{Handler, request_id},
     invocation::Recorder,
     message::{self, Message},
     network::Network,
@@ -80,6 +83,7 @@ struct Endpoint {
     challenges: Challenges,
     callers: Callers,
     max_body_bytes: usize,
+    calls: Arc<Calls>,
     sessions: Sessions,
     /// For both eras: sessions for older clients, none for newer ones.
     service: Service,
@@ -103,7 +107,8 @@ impl Endpoint {
             clock: Arc::clone(&clock),
             timeout: config.call_timeout,
         };
-        let handler = Handler::new(calls, &config.server_version);
+        let calls = Arc::new(calls);
+        let handler = Handler::new(Arc::clone(&calls), &config.server_version);
         let mut manager = LocalSessionManager::default();
         manager.session_config.keep_alive = Some(SESSION_IDLE);
         // Clients before 2025-11-25 cannot read the empty event that would begin every stream.
@@ -131,6 +136,7 @@ impl Endpoint {
             challenges,
             callers: Callers { verifier, grants, clock },
             max_body_bytes: config.max_body_bytes,
+            calls,
             sessions: Sessions::new(manager),
             service,
             sessionless,
@@ -198,23 +204,55 @@ impl Endpoint {
         if message.is_modern(&parts.headers) {
             // Row H14.
             parts.headers.remove(SESSION_HEADER);
+            if message.is_complete() {
+                self.check_scope(&parts, &message, None).await?;
+            }
             return self.forward(&self.service, parts, bytes, id).await;
         }
         // Row L4: a session id goes further only if it is the caller's.
         let session = self.sessions.check(&parts.headers, &owner, id)?;
         if session.is_none() && !accepts.events {
+            self.check_scope(&parts, &message, None).await?;
             return self.forward(&self.sessionless, parts, bytes, id).await;
         }
         if session.is_none() && !message.is_initialize() {
             // Row L3.
             return Err(Refusal::SessionRequired(message.id));
         }
+        self.check_scope(&parts, &message, session.as_deref()).await?;
         let response = self.forward(&self.service, parts, bytes, id).await?;
         let opened = response.headers().get(SESSION_HEADER).cloned();
         if let Some(opened) = opened {
             self.sessions.bind(&opened, owner).await;
         }
         Ok(response)
+    }
+
+    /// Row R5: a call that the role covers and the grant does not is answered with a challenge, from which clients can
+    /// ask the person for more. The protocol library could not send one.
+    async fn check_scope(&self, parts: &Parts, message: &Message, session: Option<&str>) -> Result<(), Refusal> {
+        let (Some((tool, arguments)), Some(id)) = (&message.call, &message.id) else { return Ok(()) };
+        let Some(principal) = parts.extensions.get::<Principal>() else { return Ok(()) };
+        let Some(scope) = self.calls.step_up(principal, tool) else { return Ok(()) };
+        let call = Call {
+            principal: principal.clone(),
+            token_id: parts.extensions.get::<TokenId>().map(|id| id.0.clone()),
+            origin: parts.extensions.get::<Origin>().cloned().unwrap_or_default(),
+            session_id: session.map(str::to_owned),
+            request_id: request_id(id),
+            protocol_version: message
+                .version
+                .clone()
+                .or_else(|| message::header_version(&parts.headers).map(str::to_owned)),
+            tool: tool.clone(),
+            arguments: arguments.clone(),
+            cancelled: CancellationToken::new(),
+        };
+        match self.calls.refuse_scope(call).await {
+            Ok(sentence) => Err(Refusal::InsufficientScope { id: Some(id.clone()), scope: scope.to_scope(), sentence }),
+            // Promise 4: without an event there is no answer that says anything.
+            Err(_) => Err(Refusal::Unavailable),
+        }
     }
 
     /// The stream of a session (row L1).

@@ -17,7 +17,7 @@ use http_body_util::BodyExt as _;
 use margay_domain::{
     alert::{Alert, AlertComment, AlertFilter, AlertPosition, EventRef},
     audit::{AuditEvent, AuditQuery},
-    client::{Client, ClientSource},
+    client::{Approval, Client, ClientSource},
     clock::{Clock, Timestamp},
     detection::Detection,
     enrichment::{Enrichment, EnrichmentRow},
@@ -269,6 +269,8 @@ fn principal(grant: &str, user: &str, name: &str, held: PermissionSet, granted: 
             application_type: None,
             grant_types: Vec::new(),
             source: ClientSource::Registered,
+            approval: Approval::Approved,
+            document_fresh_until: None,
             created_at: NOW,
             last_authorized_at: None,
         }),
@@ -443,6 +445,9 @@ impl Grants for FakeGrants {
     async fn activate(&self, _id: &GrantId, _refresh: Option<&RefreshToken>, _now: Timestamp) -> StoreResult<bool> {
         Err(unavailable())
     }
+    async fn discard(&self, _id: &GrantId) -> StoreResult<()> {
+        Err(unavailable())
+    }
     async fn refresh_token(&self, _hash: &SecretHash) -> StoreResult<Option<RefreshToken>> {
         Err(unavailable())
     }
@@ -465,7 +470,7 @@ impl Grants for FakeGrants {
         self.uses.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
-    async fn collect(&self, _before: Timestamp) -> StoreResult<u64> {
+    async fn collect(&self, _now: Timestamp) -> StoreResult<u64> {
         Err(unavailable())
     }
 }

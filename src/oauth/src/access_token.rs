@@ -12,7 +12,7 @@ use margay_domain::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{error::EndpointError, oauth::OAuth, scope};
+use crate::{error::EndpointError, keys::KeyRing, oauth::OAuth, scope};
 
 /// The type in the header (RFC 9068 section 2.1), which no other JWT of ours has.
 const TYPE: &str = "at+jwt";
@@ -71,13 +71,13 @@ impl OAuth {
             grant: principal.grant.id.to_string(),
             scope: scope.map(PermissionSet::to_scope),
         };
-        sign(&self.keys, &claims)
+        sign(&self.keys(), &claims, now)
     }
 }
 
 impl TokenVerifier for OAuth {
     fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
-        let claims = verify(&self.keys, &self.addresses.issuer, &self.addresses.resource, token, now)?;
+        let claims = verify(&self.keys(), &self.addresses.issuer, &self.addresses.resource, token, now)?;
         Ok(VerifiedToken {
             grant_id: GrantId::new(claims.grant),
             token_id: claims.jti,
@@ -88,12 +88,12 @@ impl TokenVerifier for OAuth {
     }
 }
 
-fn sign(keys: &crate::keys::KeyRing, claims: &Claims) -> Result<String, EndpointError> {
-    let (id, key) = keys.signing();
+fn sign(keys: &KeyRing, claims: &Claims, now: Timestamp) -> Result<String, EndpointError> {
+    let key = keys.signing(now).ok_or(EndpointError::Signing)?;
     let mut header = Header::new(Algorithm::EdDSA);
     header.typ = Some(TYPE.to_owned());
-    header.kid = Some(id.to_owned());
-    jsonwebtoken::encode(&header, claims, key).map_err(|error| {
+    header.kid = Some(key.id.clone());
+    jsonwebtoken::encode(&header, claims, key.signing()).map_err(|error| {
         tracing::error!(%error, "an access token could not be signed");
         EndpointError::Signing
     })
@@ -101,13 +101,7 @@ fn sign(keys: &crate::keys::KeyRing, claims: &Claims) -> Result<String, Endpoint
 
 /// Checks form, type, algorithm, key, signature, issuer, audience and time, in this order (rows R8, OX3). The time is
 /// the caller's, there is no leeway, and nothing in the token chooses how it is checked.
-fn verify(
-    keys: &crate::keys::KeyRing,
-    issuer: &str,
-    resource: &str,
-    token: &str,
-    now: Timestamp,
-) -> Result<Claims, TokenError> {
+fn verify(keys: &KeyRing, issuer: &str, resource: &str, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
     if token.len() > MAX_LENGTH {
         return Err(TokenError::Invalid);
     }
@@ -170,20 +164,20 @@ mod tests {
 
     /// A token with this header and these claims, truly signed.
     fn signed(header: &Header, claims: &Value) -> String {
-        jsonwebtoken::encode(header, claims, ring(1).signing().1).unwrap()
+        jsonwebtoken::encode(header, claims, ring(1).signing(NOW).unwrap().signing()).unwrap()
     }
 
     fn good_header() -> Header {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
-        header.kid = Some(ring(1).signing().0.to_owned());
+        header.kid = Some(ring(1).signing(NOW).unwrap().id.clone());
         header
     }
 
     #[test]
     fn what_was_signed_verifies() {
         let claims = Claims { scope: Some("AlertRead".to_owned()), ..claims() };
-        assert_eq!(check(&sign(&ring(1), &claims).unwrap()), Ok(claims));
+        assert_eq!(check(&sign(&ring(1), &claims, NOW).unwrap()), Ok(claims));
     }
 
     #[test]
@@ -194,7 +188,7 @@ mod tests {
             Claims { iss: "https://evil.example".to_owned(), ..claims() },
             Claims { iss: format!("{ISSUER}/"), ..claims() },
         ] {
-            assert_eq!(check(&sign(&ring(1), &other).unwrap()), Err(TokenError::WrongAudience));
+            assert_eq!(check(&sign(&ring(1), &other, NOW).unwrap()), Err(TokenError::WrongAudience));
         }
         let mut several = serde_json::to_value(claims()).unwrap();
         several["aud"] = json!([RESOURCE, "https://evil.example"]);
@@ -203,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_token_ends_on_the_second() {
-        let token = sign(&ring(1), &claims()).unwrap();
+        let token = sign(&ring(1), &claims(), NOW).unwrap();
         let at = |seconds| verify(&ring(1), ISSUER, RESOURCE, &token, Timestamp::from_seconds(seconds)).map(|_| ());
         assert_eq!(at(NOW.as_seconds() + 3599), Ok(()));
         assert_eq!(at(NOW.as_seconds() + 3600), Err(TokenError::Expired));
@@ -230,16 +224,16 @@ mod tests {
         let token = jsonwebtoken::encode(&header, &claims, &secret).unwrap();
         assert_eq!(check(&token), Err(TokenError::Invalid));
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let none = json!({ "alg": "none", "typ": TYPE, "kid": ring.signing().0 });
+        let none = json!({ "alg": "none", "typ": TYPE, "kid": ring.signing(NOW).unwrap().id });
         assert_eq!(check(&format!("{}.{}.", part(&none), part(&claims))), Err(TokenError::Invalid));
     }
 
     #[test]
     fn only_our_keys_and_only_what_they_signed() {
-        assert_eq!(check(&sign(&ring(2), &claims()).unwrap()), Err(TokenError::Invalid));
+        assert_eq!(check(&sign(&ring(2), &claims(), NOW).unwrap()), Err(TokenError::Invalid));
         // Another key that claims to be ours.
         let claims = serde_json::to_value(claims()).unwrap();
-        let forged = jsonwebtoken::encode(&good_header(), &claims, ring(2).signing().1).unwrap();
+        let forged = jsonwebtoken::encode(&good_header(), &claims, ring(2).signing(NOW).unwrap().signing()).unwrap();
         assert_eq!(check(&forged), Err(TokenError::Invalid));
 
         let token = signed(&good_header(), &claims);
@@ -253,7 +247,7 @@ mod tests {
 
     #[test]
     fn garbage_is_refused_and_nothing_panics() {
-        let token = sign(&ring(1), &claims()).unwrap();
+        let token = sign(&ring(1), &claims(), NOW).unwrap();
         let (message, _) = token.rsplit_once('.').unwrap();
         for garbage in [
             String::new(),

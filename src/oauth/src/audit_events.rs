@@ -50,6 +50,24 @@ impl OAuth {
         self.record(event, self.ports.clock.now(), origin).await
     }
 
+    /// Somebody wants to connect a client that no admin has approved yet.
+    pub(crate) async fn record_waiting_client(
+        &self,
+        client: &Client,
+        person: &SignedIn,
+        origin: &Origin,
+    ) -> StoreResult<()> {
+        let event = Event {
+            action: audit::MCP_AUTHORIZATION,
+            description: format!("Refused a connection of {}, which waits for approval", client.display_name()),
+            params: json!({}),
+            details: json!({ "clientId": client.id, "clientName": client.name }),
+            actor: Actor::user(&person.user, &person.role),
+            error: Some("The client waits for the approval of an admin."),
+        };
+        self.record(event, self.ports.clock.now(), origin).await
+    }
+
     /// A person allowed a client, or denied it (`grant` is `None`).
     pub(crate) async fn record_decision(
         &self,

@@ -21,8 +21,9 @@ use margay_domain::{
 
 use crate::{
     addresses::{AUTHORIZE, Addresses, flow_page},
+    client_document,
     oauth::OAuth,
-    page_error::{PageError, redirect_not_registered, request_too_long, unknown_client},
+    page_error::{PageError, redirect_not_registered, request_too_long, too_many_flows, unknown_client},
     params::{Duplicate, Params, is_plausible_id},
     pkce, redirect,
     response::{deliver, sign_in_first},
@@ -105,8 +106,23 @@ pub(crate) async fn authorize(
     if query.len() > MAX_QUERY {
         return Err(request_too_long().into());
     }
+    let origin = origin.map(|Extension(origin)| origin).unwrap_or_default();
+    // Anybody may come here, and each good request is stored.
+    if oauth.flows.check(origin.ip, oauth.ports.clock.now()).is_err() {
+        return Err(too_many_flows().into());
+    }
     let params = Params::parse(query.as_bytes());
-    let client = oauth.known_client(&params).await?;
+    let here = || format!("{AUTHORIZE}?{}", params.to_query());
+    let client = match params.one("client_id") {
+        Ok(Some(id)) if client_document::is_url(id) => {
+            // Row OI2: only for people who are signed in does this server ask other hosts.
+            if person.is_none() {
+                return Ok(sign_in_first(&here()));
+            }
+            oauth.documented_client(id, &origin).await?
+        }
+        id => oauth.known_client(id.ok().flatten()).await?,
+    };
     let redirect_uri = registered_redirect(&client, &params)?;
     // The state is read first, so that an error can be told with it.
     let (state, request) = match read_state(&params) {
@@ -117,10 +133,8 @@ pub(crate) async fn authorize(
         Ok(request) => oauth.begin(&browser, &client, redirect_uri, state, request).await,
         Err(error) => {
             // Row OA6: nobody is sent anywhere before somebody has signed in; then this request is made again.
-            let Some(Extension(person)) = person else {
-                return Ok(sign_in_first(&format!("{AUTHORIZE}?{}", params.to_query())));
-            };
-            let origin = origin.map(|Extension(origin)| origin).unwrap_or_default();
+            let Some(Extension(person)) = person else { return Ok(sign_in_first(&here())) };
+            oauth.check_approval(&client, &person, &origin).await?;
             let target = oauth.judge_redirect(&redirect_uri, &client, &person, &origin).await?;
             let location = oauth.error_location(&redirect_uri, error, state.as_deref());
             Ok(deliver(&target, location, &client, false))
@@ -138,9 +152,9 @@ impl OAuth {
         redirect::append(redirect_uri, &parameters)
     }
 
-    /// The client, if exactly one is named and known (row OR1).
-    async fn known_client(&self, params: &Params) -> Result<Client, PageError> {
-        let Ok(Some(id)) = params.one("client_id") else { return Err(unknown_client(None).into()) };
+    /// The client, if exactly one is named (`id` is `None` if not) and known (row OR1).
+    async fn known_client(&self, id: Option<&str>) -> Result<Client, PageError> {
+        let Some(id) = id else { return Err(unknown_client(None).into()) };
         if !is_plausible_id(id) {
             return Err(unknown_client(Some(id)).into());
         }
@@ -211,6 +225,8 @@ fn read_state(params: &Params) -> Result<Option<String>, AuthorizeError> {
 
 /// Checks everything else.
 fn read(params: &Params, addresses: &Addresses) -> Result<Request, AuthorizeError> {
+    // Row OR5.
+    params.check_duplicates(&["resource"])?;
     // Row OR9: never dereferenced.
     if params.one("request")?.is_some() {
         return Err(AuthorizeError::RequestNotSupported);
@@ -256,9 +272,20 @@ fn read(params: &Params, addresses: &Addresses) -> Result<Request, AuthorizeErro
     Ok(Request { code_challenge: code_challenge.to_owned(), scope: scope.to_owned() })
 }
 
+/// Everything that reads a query; the redirect URI that errors and codes would go to, if there is one.
+#[cfg(test)]
+pub(crate) fn fuzz(params: &Params, addresses: &Addresses, registered: &[&str]) -> Option<String> {
+    let _ = (read_state(params), read(params, addresses), params.one("client_id").map(|id| id.map(is_plausible_id)));
+    let client = tests::client(registered);
+    registered_redirect(&client, params).ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use margay_domain::{client::ClientSource, clock::Timestamp};
+    use margay_domain::{
+        client::{Approval, ClientSource},
+        clock::Timestamp,
+    };
 
     use super::*;
     use crate::config::OAuthConfig;
@@ -290,7 +317,7 @@ mod tests {
         read_with(replaced, extra).unwrap_err().code()
     }
 
-    fn client(redirect_uris: &[&str]) -> Client {
+    pub(super) fn client(redirect_uris: &[&str]) -> Client {
         Client {
             id: ClientId::new("mcp_1"),
             name: "Claude".to_owned(),
@@ -299,6 +326,8 @@ mod tests {
             application_type: None,
             grant_types: Vec::new(),
             source: ClientSource::Registered,
+            approval: Approval::Approved,
+            document_fresh_until: None,
             created_at: Timestamp::default(),
             last_authorized_at: None,
         }
@@ -313,7 +342,7 @@ mod tests {
 
     #[test]
     fn oa2_a_good_request_is_read() {
-        let request = read_with(&[], "&unknown=1&unknown=2&iss=x").unwrap();
+        let request = read_with(&[], "&unknown=1&iss=x").unwrap();
         assert_eq!(request.code_challenge, CHALLENGE);
         assert_eq!(request.scope, "AlertRead offline_access");
         assert!(read_with(&[("resource", ""), ("scope", ""), ("prompt", "login something")], "").is_ok());
@@ -342,7 +371,9 @@ mod tests {
         ] {
             assert_eq!(code(&[(name, value)], ""), expected, "{name}={value}");
         }
-        for extra in ["&response_type=code", "&scope=AlertRead", "&code_challenge=x", "&prompt=login"] {
+        for extra in
+            ["&response_type=code", "&scope=AlertRead", "&code_challenge=x", "&prompt=login", "&nonce=1&nonce=1"]
+        {
             assert_eq!(code(&[], extra), "invalid_request", "{extra}");
         }
         assert_eq!(code(&[], "&resource=https%3A%2F%2Fevil.example"), "invalid_target");

@@ -7,7 +7,7 @@ use margay_domain::{client::Client, id::ClientId};
 use crate::{
     error::EndpointError,
     oauth::OAuth,
-    params::{Params, is_plausible_id},
+    params::{Params, is_plausible_client_id},
 };
 
 const HAS_SECRET: &str = "this client is public: send client_id and no secret";
@@ -28,7 +28,7 @@ impl OAuth {
     pub(crate) async fn calling_client(&self, headers: &HeaderMap, params: &Params) -> Result<Client, EndpointError> {
         let (id, header_used) = named_client(headers, params)?;
         let unknown = EndpointError::InvalidClient { description: "unknown client: register it anew", header_used };
-        if !is_plausible_id(&id) {
+        if !is_plausible_client_id(&id) {
             return Err(unknown);
         }
         self.ports.clients.get(&ClientId::new(id)).await?.ok_or(unknown)

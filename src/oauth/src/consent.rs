@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use margay_domain::{
-    client::{Client, ClientSource},
+    client::{Approval, Client, ClientSource},
     clock::Timestamp,
     flow::Flow,
     id::FlowId,
@@ -13,7 +13,7 @@ use margay_domain::{
 
 use crate::{
     oauth::OAuth,
-    page_error::{PageError, flow_over, other_browser, unknown_client, unknown_flow},
+    page_error::{PageError, client_waits, flow_over, other_browser, unknown_client, unknown_flow},
     params::is_plausible_id,
     redirect::{self, Target},
     scope,
@@ -32,12 +32,15 @@ impl ConsentPage for OAuth {
     ) -> Result<ConsentView, ConsentError> {
         let flow = self.open_flow(flow.as_str(), browser, self.ports.clock.now()).await?;
         let client = self.client_of(&flow).await?;
+        self.check_approval(&client, person, origin).await?;
         let target = self.judge_redirect(&flow.redirect_uri, &client, person, origin).await?;
         let held = person.role.permissions;
         Ok(ConsentView {
             client_name: client.display_name().to_owned(),
-            client_id: client.id,
+            client_id: client.id.clone(),
             unverified: client.source == ClientSource::Registered,
+            client_host: client.vouching_host().map(str::to_owned),
+            local_only: client.redirect_uris.iter().all(|uri| redirect::is_local(uri)),
             redirect_host: target.shown(),
             loopback: target.loopback,
             selectable: held.intersection(PermissionSet::grantable()),
@@ -70,6 +73,22 @@ impl OAuth {
     pub(crate) async fn client_of(&self, flow: &Flow) -> Result<Client, PageError> {
         let found = self.ports.clients.get(&flow.client_id).await?;
         found.ok_or_else(|| unknown_client(Some(flow.client_id.as_str())).into())
+    }
+
+    /// Whether people may authorize this client; records an attempt with one that waits.
+    pub(crate) async fn check_approval(
+        &self,
+        client: &Client,
+        person: &SignedIn,
+        origin: &Origin,
+    ) -> Result<(), PageError> {
+        match client.approval {
+            Approval::Approved => Ok(()),
+            Approval::Waiting => {
+                self.record_waiting_client(client, person, origin).await?;
+                Err(client_waits(client).into())
+            }
+        }
     }
 
     /// Judges a redirect by the allowlist as it is now (row OA7, promise 5), and records a refusal.

@@ -74,6 +74,7 @@ pub(crate) async fn decide(
     let now = oauth.ports.clock.now();
     let flow = oauth.open_flow(flow_id, &browser, now).await?;
     let client = oauth.client_of(&flow).await?;
+    oauth.check_approval(&client, &person, &origin).await?;
     // Promise 5: also a denial is a redirect.
     let target = oauth.judge_redirect(&flow.redirect_uri, &client, &person, &origin).await?;
     let judged = Judged { flow, client, target };

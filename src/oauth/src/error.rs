@@ -65,6 +65,9 @@ pub(crate) enum EndpointError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// So many clients are registered and unused that no more is taken (row OD7).
+    #[error("too many clients are registered here and were never used, try again later")]
+    TooManyClients,
     /// Storage failed.
     #[error("the server cannot answer now, try again in a moment")]
     Store(#[from] StoreError),
@@ -93,7 +96,7 @@ impl EndpointError {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidRedirectUri(_) => "invalid_redirect_uri",
             Self::InvalidClientMetadata(_) => "invalid_client_metadata",
-            Self::TooManyRequests { .. } | Self::Store(_) => "temporarily_unavailable",
+            Self::TooManyRequests { .. } | Self::TooManyClients | Self::Store(_) => "temporarily_unavailable",
             Self::Signing => "server_error",
         }
     }
@@ -103,7 +106,7 @@ impl EndpointError {
             Self::InvalidClient { .. } => StatusCode::UNAUTHORIZED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::TooManyClients => StatusCode::SERVICE_UNAVAILABLE,
             Self::Signing => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }

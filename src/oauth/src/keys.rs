@@ -1,4 +1,8 @@
-//! Ed25519 keys: how they are made, stored (PKCS #8 DER), loaded and published, and what else is derived from them.
+//! Ed25519 keys: how they are made, stored (PKCS #8 DER, sealed if there is a master key), loaded and published, and
+//! what else is derived from them.
+//!
+//! Rotation: the new key is published at once, and signs only from [`TAKEOVER`] later, when every node has read it.
+//! The old one is published until its last token has ended.
 
 use std::time::Duration;
 
@@ -13,10 +17,15 @@ use margay_domain::{
     clock::Timestamp,
     entropy::Entropy,
     ports::StoredSigningKey,
-    secret::{Secret, SecretKind},
+    secret::{Secret, SecretHash, SecretKind},
 };
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroize as _;
+
+use crate::seal::{self, MasterKey, SealError};
+
+/// After how long a new key signs. Longer than any node takes to read the keys again.
+pub(crate) const TAKEOVER: Duration = Duration::from_mins(2);
 
 /// Keeps the derived key apart from every other use of the private key.
 const SUCCESSOR_LABEL: &[u8] = b"margay: key for successors of refresh tokens, version 1\0";
@@ -30,103 +39,146 @@ pub enum KeyError {
     /// A new key could not be written in PKCS #8 form.
     #[error("a signing key could not be made")]
     NotMade,
+    /// The keys are sealed, and no master key is configured.
+    #[error(
+        "the signing keys in this database are sealed: set oauth.master_key_file to the master key that sealed them"
+    )]
+    NoMasterKey,
+    /// The keys are sealed with another master key.
+    #[error("the signing keys in this database were sealed with another master key than the configured one")]
+    WrongMasterKey,
+    /// There is no key to sign with.
+    #[error("there is no signing key that is not retired")]
+    None,
 }
 
-/// The keys of this process. Nothing in it prints itself.
+impl From<SealError> for KeyError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::NoMasterKey => Self::NoMasterKey,
+            SealError::WrongMasterKey => Self::WrongMasterKey,
+        }
+    }
+}
+
+/// The keys of this process at one moment. Nothing in it prints itself.
 pub(crate) struct KeyRing {
-    current_id: String,
+    /// The one that retires first comes first, the one that does not retire last.
+    keys: Vec<Key>,
+    token_lifetime: Duration,
+}
+
+/// A key, opened.
+pub(crate) struct Key {
+    /// The key id.
+    pub(crate) id: String,
+    /// The public key in base64url, for the JWKS.
+    pub(crate) x: String,
+    /// From when on it no longer signs; `None` if it does not retire.
+    retires: Option<Timestamp>,
     signing: EncodingKey,
-    verifying: Vec<VerifyingKey>,
+    verifying: DecodingKey,
     successors: Hmac<Sha256>,
 }
 
-/// A key that tokens may be signed with.
-pub(crate) struct VerifyingKey {
-    /// The key id.
-    pub(crate) id: String,
-    /// The public key for verification.
-    pub(crate) key: DecodingKey,
-    /// The public key in base64url, for the JWKS.
-    pub(crate) x: String,
-    /// When its last token ends; `None` for the current key.
-    ends: Option<Timestamp>,
-}
-
 /// A new key. Its id is the thumbprint of the public key (RFC 7638).
-pub(crate) fn generate(now: Timestamp, entropy: &dyn Entropy) -> Result<StoredSigningKey, KeyError> {
+pub(crate) fn generate(
+    now: Timestamp,
+    entropy: &dyn Entropy,
+    master: Option<&MasterKey>,
+) -> Result<StoredSigningKey, KeyError> {
     let mut seed = [0_u8; 32];
     entropy.fill(&mut seed);
     let key = SigningKey::from_bytes(&seed);
     seed.zeroize();
     let private = key.to_pkcs8_der().map_err(|_| KeyError::NotMade)?;
-    Ok(StoredSigningKey {
-        id: thumbprint(&public_key(&key)),
-        private_der: private.as_bytes().to_vec(),
-        created_at: now,
-        retired_at: None,
-    })
+    let id = thumbprint(&public_key(&key));
+    let stored = match master {
+        Some(master) => master.seal(&id, private.as_bytes(), entropy).ok_or(KeyError::NotMade)?,
+        None => private.as_bytes().to_vec(),
+    };
+    Ok(StoredSigningKey { id, private_der: stored, created_at: now, retired_at: None })
 }
 
 impl KeyRing {
-    /// Loads the current key and all others; retired ones verify for `token_lifetime` more.
+    /// Opens all keys; retired ones verify for `token_lifetime` more.
     pub(crate) fn load(
-        current: &StoredSigningKey,
         all: &[StoredSigningKey],
+        master: Option<&MasterKey>,
         token_lifetime: Duration,
     ) -> Result<Self, KeyError> {
         // Another crate in the build may turn on the library's second implementation, after which it panics unless
         // one was chosen. If somebody chose already, theirs stays.
         let _ = rust_crypto::DEFAULT_PROVIDER.install_default();
-        let private = read(current)?;
-        let mut verifying = vec![VerifyingKey::new(current, &private, token_lifetime)];
-        for stored in all.iter().filter(|stored| stored.id != current.id) {
-            verifying.push(VerifyingKey::new(stored, &read(stored)?, token_lifetime));
+        let mut keys = all.iter().map(|stored| Key::open(stored, master)).collect::<Result<Vec<_>, _>>()?;
+        keys.sort_by_key(|key| (key.retires.is_none(), key.retires));
+        if keys.last().is_none_or(|last| last.retires.is_some()) {
+            return Err(KeyError::None);
         }
-        let mut derived: [u8; 32] =
-            Sha256::new().chain_update(SUCCESSOR_LABEL).chain_update(private.as_bytes()).finalize().into();
-        let successors = Hmac::<Sha256>::new_from_slice(&derived).map_err(|_| KeyError::Unreadable)?;
-        derived.zeroize();
-        let signing = EncodingKey::from_ed_der(&current.private_der);
-        Ok(Self { current_id: current.id.clone(), signing, verifying, successors })
+        Ok(Self { keys, token_lifetime })
     }
 
-    /// The id and the private key to sign with.
-    pub(crate) fn signing(&self) -> (&str, &EncodingKey) {
-        (&self.current_id, &self.signing)
+    /// The key to sign with at `now`: the next to retire.
+    pub(crate) fn signing(&self, now: Timestamp) -> Option<&Key> {
+        self.keys.iter().find(|key| key.retires.is_none_or(|retires| now < retires))
     }
 
     /// The key by its id, if tokens of it can still be valid.
     pub(crate) fn find(&self, id: &str, now: Timestamp) -> Option<&DecodingKey> {
-        self.published(now).find(|key| key.id == id).map(|key| &key.key)
+        self.published(now).find(|key| key.id == id).map(|key| &key.verifying)
     }
 
-    /// Every key whose tokens can still be valid, the current one first.
-    pub(crate) fn published(&self, now: Timestamp) -> impl Iterator<Item = &VerifyingKey> {
-        self.verifying.iter().filter(move |key| key.ends.is_none_or(|ends| now < ends))
+    /// Every key whose tokens can be valid now or soon.
+    pub(crate) fn published(&self, now: Timestamp) -> impl Iterator<Item = &Key> {
+        self.keys.iter().filter(move |key| key.retires.is_none_or(|retires| now < retires.plus(self.token_lifetime)))
     }
 
     /// The successor of a refresh token. It follows from the token and a key of this server, so that a repeated
-    /// request gets the same answer although only hashes are stored (row OF2).
-    pub(crate) fn successor(&self, presented: &Secret) -> Secret {
+    /// request gets the same answer although only hashes are stored (row OF2). `expected` is the hash of the successor
+    /// that the token has already; the key that it came from may have been retired since.
+    pub(crate) fn successor(
+        &self,
+        presented: &Secret,
+        expected: Option<&SecretHash>,
+        now: Timestamp,
+    ) -> Option<Secret> {
+        if let Some(expected) = expected {
+            let mut known = self.keys.iter().map(|key| key.successor(presented));
+            if let Some(same) = known.find(|successor| successor.hash().constant_time_eq(expected)) {
+                return Some(same);
+            }
+        }
+        self.signing(now).map(|key| key.successor(presented))
+    }
+}
+
+impl Key {
+    fn open(stored: &StoredSigningKey, master: Option<&MasterKey>) -> Result<Self, KeyError> {
+        let der = seal::open(&stored.id, &stored.private_der, master)?;
+        let private = SigningKey::from_pkcs8_der(&der).map_err(|_| KeyError::Unreadable)?;
+        let mut derived: [u8; 32] =
+            Sha256::new().chain_update(SUCCESSOR_LABEL).chain_update(private.as_bytes()).finalize().into();
+        let successors = Hmac::<Sha256>::new_from_slice(&derived).map_err(|_| KeyError::Unreadable)?;
+        derived.zeroize();
+        Ok(Self {
+            id: stored.id.clone(),
+            x: public_key(&private),
+            retires: stored.retired_at,
+            signing: EncodingKey::from_ed_der(&der),
+            verifying: DecodingKey::from_ed_der(private.verifying_key().as_bytes()),
+            successors,
+        })
+    }
+
+    /// The private key.
+    pub(crate) const fn signing(&self) -> &EncodingKey {
+        &self.signing
+    }
+
+    fn successor(&self, presented: &Secret) -> Secret {
         let mac = self.successors.clone().chain_update(presented.expose());
         Secret::from_bytes(SecretKind::Refresh, mac.finalize().into_bytes().into())
     }
-}
-
-impl VerifyingKey {
-    fn new(stored: &StoredSigningKey, private: &SigningKey, token_lifetime: Duration) -> Self {
-        let public = private.verifying_key();
-        Self {
-            id: stored.id.clone(),
-            key: DecodingKey::from_ed_der(public.as_bytes()),
-            x: public_key(private),
-            ends: stored.retired_at.map(|retired| retired.plus(token_lifetime)),
-        }
-    }
-}
-
-fn read(stored: &StoredSigningKey) -> Result<SigningKey, KeyError> {
-    SigningKey::from_pkcs8_der(&stored.private_der).map_err(|_| KeyError::Unreadable)
 }
 
 /// The public key in base64url.
@@ -148,12 +200,15 @@ pub(crate) mod tests {
     const LIFETIME: Duration = Duration::from_hours(1);
 
     pub(crate) fn stored(seed: u64) -> StoredSigningKey {
-        generate(Timestamp::from_seconds(1000), &SeededEntropy::new(seed)).unwrap()
+        generate(Timestamp::from_seconds(1000), &SeededEntropy::new(seed), None).unwrap()
     }
 
     pub(crate) fn ring(seed: u64) -> KeyRing {
-        let key = stored(seed);
-        KeyRing::load(&key, std::slice::from_ref(&key), LIFETIME).unwrap()
+        KeyRing::load(&[stored(seed)], None, LIFETIME).unwrap()
+    }
+
+    fn retired(seed: u64, seconds: i64) -> StoredSigningKey {
+        StoredSigningKey { retired_at: Some(Timestamp::from_seconds(seconds)), ..stored(seed) }
     }
 
     #[test]
@@ -168,35 +223,66 @@ pub(crate) mod tests {
     #[test]
     fn a_stored_key_loads_again() {
         let key = stored(1);
-        let private = read(&key).unwrap();
-        assert_eq!(key.id, thumbprint(&public_key(&private)));
+        let ring = ring(1);
+        let now = Timestamp::from_seconds(1000);
+        assert_eq!(ring.signing(now).unwrap().id, key.id);
+        assert_eq!(key.id, thumbprint(&ring.signing(now).unwrap().x));
         let broken = StoredSigningKey { private_der: vec![1, 2, 3], ..key };
-        assert_eq!(KeyRing::load(&broken, &[], LIFETIME).err(), Some(KeyError::Unreadable));
+        assert_eq!(KeyRing::load(&[broken], None, LIFETIME).err(), Some(KeyError::Unreadable));
+        assert_eq!(KeyRing::load(&[], None, LIFETIME).err(), Some(KeyError::None));
+        assert_eq!(KeyRing::load(&[retired(1, 9)], None, LIFETIME).err(), Some(KeyError::None));
     }
 
     #[test]
-    fn retired_keys_verify_until_their_last_token_has_ended() {
-        let current = stored(1);
-        let retired = StoredSigningKey { retired_at: Some(Timestamp::from_seconds(2000)), ..stored(2) };
-        let ring = KeyRing::load(&current, &[current.clone(), retired.clone()], LIFETIME).unwrap();
-        let end = Timestamp::from_seconds(2000 + 3600);
-        assert!(ring.find(&retired.id, end.minus(Duration::from_secs(1))).is_some());
-        assert!(ring.find(&retired.id, end).is_none());
-        assert!(ring.find(&current.id, end).is_some());
-        assert_eq!(ring.published(end).count(), 1);
-        assert_eq!(ring.signing().0, current.id);
+    fn sealed_keys_need_their_master_key() {
+        let master = |byte: u8| {
+            let mut bytes = [byte; 32];
+            bytes[0] = 0;
+            MasterKey::parse(&base64::engine::general_purpose::STANDARD.encode(bytes)).unwrap()
+        };
+        let sealed = generate(Timestamp::default(), &SeededEntropy::new(1), Some(&master(1))).unwrap();
+        assert!(seal::is_sealed(&sealed.private_der));
+        let load = |master: Option<&MasterKey>| KeyRing::load(std::slice::from_ref(&sealed), master, LIFETIME).err();
+        assert_eq!(load(Some(&master(1))), None);
+        assert_eq!(load(Some(&master(2))), Some(KeyError::WrongMasterKey));
+        assert_eq!(load(None), Some(KeyError::NoMasterKey));
+    }
+
+    #[test]
+    fn a_rotation_takes_over_later_and_the_old_key_verifies_until_its_last_token_has_ended() {
+        let (old, new) = (retired(2, 2000), stored(1));
+        let ring = KeyRing::load(&[new.clone(), old.clone()], None, LIFETIME).unwrap();
+        let at = Timestamp::from_seconds;
+        assert_eq!(ring.signing(at(1999)).unwrap().id, old.id);
+        assert_eq!(ring.signing(at(2000)).unwrap().id, new.id);
+        // The new one is published before it signs.
+        assert!(ring.find(&new.id, at(1000)).is_some());
+        assert!(ring.find(&old.id, at(2000 + 3599)).is_some());
+        assert!(ring.find(&old.id, at(2000 + 3600)).is_none());
+        assert_eq!(ring.published(at(2000 + 3600)).count(), 1);
     }
 
     #[test]
     fn of2_successors_repeat_and_are_the_servers_own() {
         let entropy = SeededEntropy::new(9);
+        let now = Timestamp::from_seconds(1000);
         let first = Secret::generate(SecretKind::Refresh, &entropy);
         let second = Secret::generate(SecretKind::Refresh, &entropy);
-        let ring_one = ring(1);
-        assert_eq!(ring_one.successor(&first).expose(), ring_one.successor(&first).expose());
-        assert_ne!(ring_one.successor(&first).expose(), ring_one.successor(&second).expose());
-        assert_ne!(ring_one.successor(&first).expose(), ring(2).successor(&first).expose());
-        assert_ne!(ring_one.successor(&first).expose(), first.expose());
-        assert!(Secret::parse(SecretKind::Refresh, ring_one.successor(&first).expose()).is_some());
+        let of = |seed: u64, presented: &Secret| ring(seed).successor(presented, None, now).unwrap();
+        assert_eq!(of(1, &first).expose(), of(1, &first).expose());
+        assert_ne!(of(1, &first).expose(), of(1, &second).expose());
+        assert_ne!(of(1, &first).expose(), of(2, &first).expose());
+        assert_ne!(of(1, &first).expose(), first.expose());
+        assert!(Secret::parse(SecretKind::Refresh, of(1, &first).expose()).is_some());
+    }
+
+    #[test]
+    fn of2_a_rotation_of_keys_in_between_changes_no_successor() {
+        let now = Timestamp::from_seconds(3000);
+        let presented = Secret::generate(SecretKind::Refresh, &SeededEntropy::new(9));
+        let before = ring(2).successor(&presented, None, Timestamp::from_seconds(1999)).unwrap();
+        let after = KeyRing::load(&[stored(1), retired(2, 2000)], None, LIFETIME).unwrap();
+        assert_ne!(after.successor(&presented, None, now).unwrap().expose(), before.expose());
+        assert_eq!(after.successor(&presented, Some(&before.hash()), now).unwrap().expose(), before.expose());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! One file per endpoint: `metadata`, `jwks`, `register`, `authorize` (checks the request and stores a flow),
 //! `consent` (what the page *MCP authorization* shows), `decision` (the person's answer), `token` and `revoke`.
-//! Around them: `redirect` (the only place that decides where a code may go), `access_token` and `keys`,
+//! `client_document` knows clients by the address of a document about them. Around them: `redirect` (the only place that decides where a code may go), `access_token`, `keys`, `seal` and
+//! `rotation`,
 //! `params` (reads queries and forms and sees duplicates), `cors`, `rate_limit`, `error` (the one mapping to
 //! JSON errors) and `page_error` (the one mapping to error pages).
 //!
@@ -19,11 +20,14 @@ mod addresses;
 mod audit_events;
 mod authorize;
 mod client_auth;
+mod client_document;
 mod config;
 mod consent;
 mod cors;
 mod decision;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod jwks;
 mod keys;
 mod metadata;
@@ -36,13 +40,18 @@ mod redirect;
 mod register;
 mod response;
 mod revoke;
+mod rotation;
 mod router;
 mod scope;
+mod seal;
 mod text;
 mod token;
 
 pub use addresses::BadAddress;
-pub use config::{OAuthConfig, RegistrationLimits};
+pub use config::{ClientDocuments, OAuthConfig, RegistrationLimits, RegistrationPolicy};
 pub use keys::KeyError;
 pub use oauth::{OAuth, OAuthPorts, StartError};
+pub use redirect::check_registrable as check_redirect_uri;
+pub use rotation::{KeyState, RELOAD_EVERY, RotationError, SigningKeyInfo, list as list_keys, rotate as rotate_keys};
 pub use router::{browser_router, client_router};
+pub use seal::{BadMasterKey, MasterKey};

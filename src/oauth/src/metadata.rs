@@ -73,6 +73,10 @@ fn server_document(addresses: &Addresses, config: &OAuthConfig) -> Value {
         // Row A3: every redirect of ours has it.
         "authorization_response_iss_parameter_supported": true,
     });
+    // Row OM1. Offline deployments turn it off, and clients register instead.
+    if config.client_documents.enabled {
+        document["client_id_metadata_document_supported"] = json!(true);
+    }
     if let Some(page) = &config.service_documentation {
         document["service_documentation"] = json!(page);
     }
@@ -147,7 +151,8 @@ mod tests {
           "revocation_endpoint_auth_methods_supported": [
             "none"
           ],
-          "authorization_response_iss_parameter_supported": true
+          "authorization_response_iss_parameter_supported": true,
+          "client_id_metadata_document_supported": true
         }
         "#);
     }

@@ -1,6 +1,6 @@
 //! The authorization server itself: configuration, ports and keys in one place.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use margay_domain::{
     clock::Clock,
@@ -11,8 +11,9 @@ use margay_domain::{
 use crate::{
     addresses::{Addresses, BadAddress},
     config::OAuthConfig,
-    keys::{self, KeyError, KeyRing},
+    keys::{KeyError, KeyRing},
     rate_limit::RateLimiter,
+    rotation,
 };
 
 /// What the authorization server reads from and writes to.
@@ -46,8 +47,11 @@ pub struct OAuth {
     pub(crate) config: OAuthConfig,
     pub(crate) addresses: Addresses,
     pub(crate) ports: OAuthPorts,
-    pub(crate) keys: KeyRing,
+    /// Read anew now and then, because another process may rotate them.
+    keys: RwLock<Arc<KeyRing>>,
     pub(crate) registrations: RateLimiter,
+    pub(crate) flows: RateLimiter,
+    pub(crate) document_fetches: RateLimiter,
 }
 
 /// Why the authorization server did not start.
@@ -68,13 +72,25 @@ impl OAuth {
     /// Checks the configuration, and loads the signing keys; makes one if there is none.
     pub async fn start(config: OAuthConfig, ports: OAuthPorts) -> Result<Arc<Self>, StartError> {
         let addresses = Addresses::check(&config)?;
-        let candidate = keys::generate(ports.clock.now(), ports.entropy.as_ref())?;
-        // Several nodes may start at once: the store says whose key counts.
-        let current = ports.signing_keys.ensure_current(&candidate).await?;
-        let all = ports.signing_keys.list().await?;
-        let keys = KeyRing::load(&current, &all, config.access_token_lifetime)?;
+        let keys = rotation::start(&config, &ports).await?;
         let registrations = RateLimiter::new(config.registration.burst, config.registration.refill);
-        Ok(Arc::new(Self { config, addresses, ports, keys, registrations }))
+        let flows = RateLimiter::new(config.flow_burst, config.flow_refill);
+        let document_fetches = RateLimiter::new(config.client_documents.burst, config.client_documents.refill);
+        let keys = RwLock::new(Arc::new(keys));
+        Ok(Arc::new(Self { config, addresses, ports, keys, registrations, flows, document_fetches }))
+    }
+
+    /// The keys as they were last read.
+    pub(crate) fn keys(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the signing keys again and removes those whose last token has ended. To be called every
+    /// [`rotation::RELOAD_EVERY`] or oftener: a rotation is made by another process, and counts on it.
+    pub async fn reload_keys(&self) -> Result<(), StartError> {
+        let ring = rotation::load(&self.config, &self.ports).await?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        Ok(())
     }
 
     /// The value of `resource_metadata` in every challenge of the resource (row R2).

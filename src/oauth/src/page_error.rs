@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use margay_domain::{
+    client::Client,
     page::ErrorPage,
     ports::{ConsentError, StoreError},
 };
@@ -102,6 +103,90 @@ pub(crate) fn request_too_long() -> ErrorPage {
         "The client sent an authorization request of more than 8 KB.",
         "Tell whoever provides the client.",
     )
+}
+
+/// Clients with metadata documents are turned off.
+pub(crate) fn documents_off(client_id: &str) -> ErrorPage {
+    ErrorPage {
+        detail: Some(cut(client_id, 200)),
+        ..page(
+            400,
+            "Unknown client",
+            "The client names itself by the address of a document, and this server is set not to look there.",
+            "In the client, remove this server and add it again, so that it registers instead. If that does not help, \
+             ask an admin about oauth.client_documents.",
+        )
+    }
+}
+
+/// A metadata document that cannot be had, and there is no copy (row OI11).
+pub(crate) fn document_unreadable(client_id: &str, reason: &str) -> ErrorPage {
+    ErrorPage {
+        detail: Some(cut(client_id, 500)),
+        message: format!("The client is described by the document below, which cannot be read: {reason}."),
+        ..page(
+            400,
+            "The client cannot be identified",
+            "",
+            "Try again in a moment. If it stays so, tell whoever provides the client.",
+        )
+    }
+}
+
+/// A metadata document, or the address of one, that breaks the rules (rows OI1, OI4, OI9).
+pub(crate) fn document_refused(client_id: &str, reason: &str) -> ErrorPage {
+    ErrorPage {
+        detail: Some(cut(client_id, 500)),
+        message: format!("The client is described by the document below, which cannot be used: {reason}."),
+        ..page(400, "The client cannot be identified", "", "Tell whoever provides the client.")
+    }
+}
+
+/// Too many documents were fetched for one address (row OI7).
+pub(crate) fn too_many_documents() -> ErrorPage {
+    page(
+        429,
+        "Too many requests",
+        "From your network too many clients were looked up in a short time.",
+        "Wait a minute, then start again from your client.",
+    )
+}
+
+/// Too many authorizations began at one address.
+pub(crate) fn too_many_flows() -> ErrorPage {
+    page(
+        429,
+        "Too many requests",
+        "From your network too many authorizations were begun in a short time.",
+        "Wait a minute, then start again from your client.",
+    )
+}
+
+/// A document on a domain that is not among the verified ones.
+pub(crate) fn unverified_domain(host: &str) -> ErrorPage {
+    ErrorPage {
+        detail: Some(cut(host, 300)),
+        ..page(
+            403,
+            "This client is not allowed here",
+            "This server accepts only clients of domains that its operator has listed, and this one is not among them.",
+            "If you trust this client, ask an admin to add its domain to oauth.verified_domains.",
+        )
+    }
+}
+
+/// A client that no admin has approved yet.
+pub(crate) fn client_waits(client: &Client) -> ErrorPage {
+    ErrorPage {
+        message: format!("{} has registered here, and an admin has to approve it first.", client.display_name()),
+        detail: Some(client.id.to_string()),
+        ..page(
+            403,
+            "This client waits for approval",
+            "",
+            "Ask an admin to approve it under Settings > AI & Automation > Remote MCP. Then start again from your client.",
+        )
+    }
 }
 
 /// No such flow.

@@ -7,6 +7,8 @@ use axum::{
 };
 use url::form_urlencoded;
 
+use crate::client_document;
+
 /// The parameters of a request, in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Params(Vec<(String, String)>);
@@ -51,6 +53,13 @@ impl Params {
         Ok(value.filter(|value| !value.is_empty()))
     }
 
+    /// Rows OR5, OT1: no parameter comes twice, also none that nobody reads; only those in `except` may.
+    pub(crate) fn check_duplicates(&self, except: &[&str]) -> Result<(), Duplicate> {
+        let mut seen = std::collections::HashSet::new();
+        let mut names = self.0.iter().map(|(name, _)| name.as_str()).filter(|name| !except.contains(name));
+        if names.all(|name| seen.insert(name)) { Ok(()) } else { Err(Duplicate) }
+    }
+
     /// Every value of a parameter that may come several times, empty ones included.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_str())
@@ -76,6 +85,11 @@ fn is_form(headers: &HeaderMap) -> bool {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+/// Whether `text` can be a client id: one of ours, or the address of a metadata document.
+pub(crate) fn is_plausible_client_id(text: &str) -> bool {
+    is_plausible_id(text) || client_document::is_well_formed(text)
 }
 
 /// Whether `text` can be one of our ids: short, and made of characters that every database and every path takes.
@@ -104,6 +118,14 @@ mod tests {
         assert_eq!(Params::parse(b"state=a&state=a").one("state"), Err(Duplicate));
         assert_eq!(Params::parse(b"state=&state=a").one("state"), Err(Duplicate));
         assert_eq!(Params::parse(b"st%61te=a&state=b").one("state"), Err(Duplicate));
+    }
+
+    #[test]
+    fn or5_nor_may_one_that_nobody_reads() {
+        let check = |text: &str| Params::parse(text.as_bytes()).check_duplicates(&["resource"]);
+        assert_eq!(check("a=1&b=1&resource=x&resource=y"), Ok(()));
+        assert_eq!(check("nonce=1&a=1&nonce=1"), Err(Duplicate));
+        assert_eq!(check("nonce=&n%6fnce="), Err(Duplicate));
     }
 
     #[test]

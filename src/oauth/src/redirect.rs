@@ -130,9 +130,9 @@ pub(crate) fn judge(allowlist: &Allowlist, uri: &str) -> Result<Target, Blocked>
     }
 }
 
-/// Whether a client may register `uri` (row OD3). The allowlist is not asked: it is asked for the one URI that a
+/// Whether a client may register `uri`, or what is wrong with it (row OD3). The allowlist is not asked: it is asked for the one URI that a
 /// client uses, after sign-in, because clients register several at once (row OD4).
-pub(crate) fn check_registrable(uri: &str) -> Result<(), &'static str> {
+pub fn check_registrable(uri: &str) -> Result<(), &'static str> {
     let url = check_form(uri)?;
     let host = url.host_str().unwrap_or_default();
     if url.scheme() == "http" && !is_loopback(host) {
@@ -152,6 +152,12 @@ pub(crate) fn matches_registered(registered: &str, requested: &str) -> bool {
     }
     // Host, path and query are still compared as text.
     matches!((split_loopback(registered), split_loopback(requested)), (Some(left), Some(right)) if left == right)
+}
+
+/// Whether a code sent to `uri` stays on the person's own computer: a loopback address or a custom scheme. Any program
+/// there can register such an address (row A6).
+pub(crate) fn is_local(uri: &str) -> bool {
+    Url::parse(uri).is_ok_and(|url| !is_web(&url) || url.host_str().is_some_and(is_loopback))
 }
 
 /// Appends parameters to a redirect URI and keeps the query it has (rows OA4, OA8).

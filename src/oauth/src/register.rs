@@ -2,7 +2,7 @@
 //!
 //! Every client becomes a public one, whatever it asks for; no secret is ever made.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
@@ -13,6 +13,7 @@ use axum::{
 };
 use margay_domain::{
     client::{Client, ClientSource},
+    clock::Timestamp,
     id::ClientId,
     principal::Origin,
 };
@@ -21,8 +22,13 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::{
-    config::RegistrationLimits, error::EndpointError, oauth::OAuth, params::read_body, redirect::check_registrable,
-    response::no_store, text::one_line,
+    config::{RegistrationLimits, RegistrationPolicy},
+    error::EndpointError,
+    oauth::OAuth,
+    params::read_body,
+    redirect::check_registrable,
+    response::no_store,
+    text::one_line,
 };
 
 /// What we support, and what a client gets that does not say which it wants.
@@ -31,6 +37,9 @@ pub(crate) const GRANT_TYPES: [&str; 2] = [AUTHORIZATION_CODE, REFRESH_TOKEN];
 pub(crate) const AUTHORIZATION_CODE: &str = "authorization_code";
 /// The grant type of refresh tokens.
 pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
+
+/// What a client has to be authorized once there are too many.
+const TIME_TO_BE_USED: Duration = Duration::from_hours(1);
 
 /// What a client says of itself, after checking.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,6 +84,8 @@ pub(crate) async fn register(
         return Err(EndpointError::InvalidClientMetadata("the body must be a JSON object"));
     };
     let registration = read(&metadata, &oauth.config.registration)?;
+    check_policy(&oauth.config.registration_policy, &registration)?;
+    oauth.make_room(now).await?;
     let client = Client {
         // Row OD9: never begins with https://.
         id: ClientId::generate(now, oauth.ports.entropy.as_ref()),
@@ -84,11 +95,26 @@ pub(crate) async fn register(
         application_type: registration.application_type,
         grant_types: registration.grant_types,
         source: ClientSource::Registered,
+        approval: oauth.first_approval(),
+        document_fresh_until: None,
         created_at: now,
         last_authorized_at: None,
     };
     oauth.ports.clients.create(&client).await?;
     Ok(no_store((StatusCode::CREATED, Json(answer(&client)))))
+}
+
+impl OAuth {
+    /// Row OD7: however many addresses somebody has, unused registrations do not fill the disk. Those that had an hour
+    /// to be used go first, so that a flood does not keep everybody else out until it is collected.
+    async fn make_room(&self, now: Timestamp) -> Result<(), EndpointError> {
+        let (clients, most) = (&self.ports.clients, self.config.registration.max_unused_clients);
+        if clients.count_unused().await? < most {
+            return Ok(());
+        }
+        clients.collect_unused(now.minus(TIME_TO_BE_USED)).await?;
+        if clients.count_unused().await? < most { Ok(()) } else { Err(EndpointError::TooManyClients) }
+    }
 }
 
 fn answer(client: &Client) -> Registered<'_> {
@@ -158,8 +184,26 @@ fn redirect_uris(metadata: &Map<String, Value>, limits: &RegistrationLimits) -> 
     Ok(accepted)
 }
 
+/// Whether the operator lets such a client come by itself.
+fn check_policy(policy: &RegistrationPolicy, registration: &Registration) -> Result<(), EndpointError> {
+    let RegistrationPolicy::VerifiedDomains(domains) = policy else { return Ok(()) };
+    let verified = |uri: &String| {
+        Url::parse(uri).is_ok_and(|url| {
+            url.scheme() == "https"
+                && url.host_str().is_some_and(|host| domains.iter().any(|pattern| pattern.matches(host)))
+        })
+    };
+    if registration.redirect_uris.iter().all(verified) {
+        Ok(())
+    } else {
+        Err(EndpointError::InvalidRedirectUri(
+            "this server registers only clients whose redirect URIs are https on a domain that its operator listed",
+        ))
+    }
+}
+
 /// Row OD8: kept only if it can be shown as a link; it is never fetched.
-fn is_web_page(uri: &str, limits: &RegistrationLimits) -> bool {
+pub(crate) fn is_web_page(uri: &str, limits: &RegistrationLimits) -> bool {
     uri.len() <= limits.max_uri_length
         && uri.bytes().all(|b| b.is_ascii_graphic())
         && Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
@@ -182,9 +226,15 @@ fn strings<'a>(metadata: &'a Map<String, Value>, name: &str) -> Result<Option<Ve
     .ok_or(EndpointError::InvalidClientMetadata("a member that has to be a list of texts is something else"))
 }
 
+/// Everything that reads a registration; the redirect URIs, if it is accepted.
+#[cfg(test)]
+pub(crate) fn fuzz(metadata: &Map<String, Value>, limits: &RegistrationLimits) -> Result<Vec<String>, EndpointError> {
+    read(metadata, limits).map(|registration| registration.redirect_uris)
+}
+
 #[cfg(test)]
 mod tests {
-    use margay_domain::clock::Timestamp;
+    use margay_domain::client::Approval;
     use serde_json::json;
 
     use super::*;
@@ -226,6 +276,8 @@ mod tests {
             application_type: registration.application_type,
             grant_types: registration.grant_types,
             source: ClientSource::Registered,
+            approval: Approval::Approved,
+            document_fresh_until: None,
             created_at: Timestamp::from_seconds(1_800_000_000),
             last_authorized_at: None,
         };

@@ -32,6 +32,7 @@ pub(crate) async fn revoke(
 ) -> Result<Response, EndpointError> {
     let origin = origin.map(|Extension(origin)| origin).unwrap_or_default();
     let params = Params::from_form(&headers, body)?;
+    params.check_duplicates(&[])?;
     let client = oauth.calling_client(&headers, &params).await?;
     // token_type_hint is only a hint: what a token is shows in its form.
     let token = params.one("token")?.ok_or(EndpointError::InvalidRequest("token is missing"))?;

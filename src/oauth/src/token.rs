@@ -53,6 +53,8 @@ pub(crate) async fn token(
 ) -> Result<Response, EndpointError> {
     let origin = origin.map(|Extension(origin)| origin).unwrap_or_default();
     let params = Params::from_form(&headers, body)?;
+    // Row OT1. RFC 8707 lets the resource repeat.
+    params.check_duplicates(&["resource"])?;
     let grant_type = params.one("grant_type")?.ok_or(EndpointError::InvalidRequest("grant_type is missing"))?;
     let is_refresh = match grant_type {
         AUTHORIZATION_CODE => false,

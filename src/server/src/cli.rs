@@ -14,6 +14,7 @@ mod config;
 mod demo;
 mod import;
 mod ingest;
+mod keys;
 mod migrate;
 mod query;
 mod role;
@@ -54,9 +55,12 @@ pub enum Command {
     /// Roles: list.
     #[command(subcommand)]
     Role(role::RoleCommand),
-    /// MCP clients: list, add.
+    /// MCP clients: list, add, approve.
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// The keys that sign access tokens: list, rotate.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Log schemas: list, check, add.
     #[command(subcommand)]
     Schema(schema::SchemaCommand),
@@ -92,7 +96,7 @@ impl Cli {
         if let Some(dir) = self.data_dir {
             config.data.dir = dir;
         }
-        crate::telemetry::start(&config.log);
+        crate::telemetry::start(&config.log)?;
         let context = Context { config, json: self.json, data_dir_given };
         match self.command {
             Command::Serve(args) => serve::run(context, args).await,
@@ -100,6 +104,7 @@ impl Cli {
             Command::User(command) => user::run(&context, command).await,
             Command::Role(command) => role::run(&context, &command).await,
             Command::Client(command) => client::run(&context, command).await,
+            Command::Keys(command) => keys::run(&context, &command).await,
             Command::Schema(command) => schema::run(&context, command).await,
             Command::Ingest(args) => ingest::run(&context, args).await,
             Command::Import(args) => import::run(&context, args).await,

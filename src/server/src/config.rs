@@ -2,7 +2,12 @@
 //!
 //! Unknown keys are errors. `docs/configuration.md` documents every key; a test compares the two.
 
+mod check;
+mod environment;
+mod file;
+
 use std::{
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -10,7 +15,7 @@ use std::{
 
 use figment::{
     Figment,
-    providers::{Env, Format as _, Serialized, Toml},
+    providers::{Env, Serialized},
 };
 use margay_signin::TrustedProxy;
 use serde::{Deserialize, Serialize};
@@ -28,7 +33,7 @@ pub struct Config {
     pub database: Database,
     /// The data lake.
     pub lake: Lake,
-    /// Lifetimes of the authorization server.
+    /// The authorization server.
     pub oauth: OAuth,
     /// Browser sessions.
     pub sign_in: SignIn,
@@ -78,7 +83,7 @@ pub struct Lake {
     pub spill_limit_mib: u32,
 }
 
-/// Lifetimes of the authorization server.
+/// The authorization server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OAuth {
@@ -92,6 +97,41 @@ pub struct OAuth {
     pub refresh_grace_seconds: u32,
     /// How many clients may register from one address in an hour.
     pub registrations_per_hour: u32,
+    /// How many authorizations may begin at one address in an hour.
+    pub flows_per_hour: u32,
+    /// How many clients may be registered that nobody has authorized yet.
+    pub max_unused_clients: u64,
+    /// After how many days a client that nobody ever authorized is removed.
+    pub unused_client_days: u32,
+    /// Which clients may come by themselves.
+    pub registration: Registration,
+    /// Domain patterns for `registration = "verified_domains"`.
+    pub verified_domains: Vec<String>,
+    /// Whether clients may be known by the address of a metadata document.
+    pub client_documents: bool,
+    /// Networks besides the public internet that metadata documents may be fetched from.
+    pub client_document_networks: Vec<String>,
+    /// A file of certificates (PEM) to trust for metadata documents, besides those of the system.
+    pub client_document_ca_file: PathBuf,
+    /// How many metadata documents may be fetched for one address in an hour.
+    pub client_document_fetches_per_hour: u32,
+    /// A file with 32 random bytes in Base64 that seal the signing keys in the database; empty means unsealed.
+    pub master_key_file: PathBuf,
+    /// A page that documents this server for developers of clients; empty means none.
+    pub documentation_url: String,
+}
+
+/// Which clients may come by themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// All.
+    #[default]
+    Open,
+    /// Those of `verified_domains`.
+    VerifiedDomains,
+    /// All, but an admin has to approve each.
+    AdminApproval,
 }
 
 /// Browser sessions.
@@ -166,6 +206,17 @@ impl Default for OAuth {
             connection_days: 180,
             refresh_grace_seconds: 45,
             registrations_per_hour: 60,
+            flows_per_hour: 600,
+            max_unused_clients: 10_000,
+            unused_client_days: 30,
+            registration: Registration::Open,
+            verified_domains: Vec::new(),
+            client_documents: true,
+            client_document_networks: Vec::new(),
+            client_document_ca_file: PathBuf::new(),
+            client_document_fetches_per_hour: 60,
+            master_key_file: PathBuf::new(),
+            documentation_url: String::new(),
         }
     }
 }
@@ -192,9 +243,37 @@ impl Default for Log {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file named with `--config` is not there.
-    #[error("the configuration file {0} does not exist")]
+    #[error("the configuration file {} does not exist", .0.display())]
     Missing(PathBuf),
-    /// A key is unknown or has the wrong type.
+    /// The configuration file is there and cannot be read.
+    #[error("the configuration file {} cannot be read: {reason}", .file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// The configuration file is no TOML.
+    #[error("the configuration file {}, line {line}, column {column}: {message}", .file.display())]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The character in the line, from 1.
+        column: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// An environment variable looks like a key, and would count for nothing.
+    #[error("the environment variable {name} is no configuration key: did you mean {meant}?")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// The name that would count.
+        meant: String,
+    },
+    /// A key is unknown, or its value cannot be used.
     #[error("configuration: {0}")]
     Invalid(String),
 }
@@ -214,13 +293,16 @@ impl Config {
     /// Reads `file` (or `margay.toml` in the current folder, if there is one) and the environment.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
-        match file {
-            Some(file) if !file.is_file() => return Err(ConfigError::Missing(file.to_path_buf())),
-            Some(file) => figment = figment.merge(Toml::file_exact(file)),
-            None if Path::new("margay.toml").is_file() => figment = figment.merge(Toml::file_exact("margay.toml")),
-            None => {}
+        let file = match file {
+            Some(file) if !file.exists() => return Err(ConfigError::Missing(file.to_path_buf())),
+            Some(file) => Some(file),
+            None => Some(Path::new("margay.toml")).filter(|file| file.is_file()),
+        };
+        if let Some(file) = file {
+            figment = figment.merge(file::ConfigFile::read(file)?);
         }
         // Names without a section (MARGAY_DEMO_PASSWORD) are not configuration keys.
+        environment::refuse_misspelled(std::env::vars_os().map(|(name, _)| name))?;
         let environment = Env::prefixed("MARGAY_").filter(|key| key.as_str().contains("__")).split("__");
         figment.merge(environment).extract().map_err(|error| ConfigError::Invalid(explain(&error)))
     }
@@ -228,7 +310,7 @@ impl Config {
     /// The public addresses when listening on `bound`.
     pub fn addresses(&self, bound: SocketAddr) -> Result<Addresses, ConfigError> {
         let console_url = if self.server.console_url.is_empty() {
-            format!("http://{bound}")
+            own_url(bound)?
         } else {
             check_url("server.console_url", &self.server.console_url)?
         };
@@ -282,10 +364,20 @@ fn check_url(key: &str, text: &str) -> Result<String, ConfigError> {
         "http" => return Err(invalid("must begin with https://; plain http is for loopback only")),
         _ => return Err(invalid("must begin with https://")),
     }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+    let has_person = !url.username().is_empty() || url.password().is_some();
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || has_person {
         return Err(invalid("must be only scheme, host and port"));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Where people reach a server that has no configured URL: where it listens, in clear, so on loopback only (row R10).
+fn own_url(bound: SocketAddr) -> Result<String, ConfigError> {
+    check_url("server.listen", &format!("http://{bound}")).map_err(|_| {
+        ConfigError::Invalid(format!(
+            "server.console_url: must be set, because server.listen is {bound} and plain http is for loopback only"
+        ))
+    })
 }
 
 /// figment's error as one sentence that names the key and where it came from.
@@ -306,7 +398,7 @@ fn explain(error: &figment::Error) -> String {
                 .and_then(|metadata| metadata.source.as_ref())
                 .map(|source| format!(" (in {source})"))
                 .unwrap_or_default();
-            format!("{key}: {text}{place}")
+            if key.is_empty() { format!("{text}{place}") } else { format!("{key}: {text}{place}") }
         })
         .collect();
     sentences.join("; ")

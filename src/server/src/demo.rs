@@ -2,17 +2,18 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fmt,
+    fmt, fs, io,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use margay_content::demo::{DemoWeek, generate};
 use margay_domain::{
     alert::{AlertComment, EventRef, MAX_EVENT_REFS},
+    clock::Timestamp,
     id::{UserId, generate as new_id},
     ports::DataLake as _,
 };
-use margay_signin::accounts::NewAccount;
+use margay_signin::accounts::{AccountError, KeepConnections, NewAccount};
 
 use crate::{cli::accounts, wiring::Parts};
 
@@ -39,8 +40,28 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The server's note that a database holds the demo.
+/// The server's note that a database holds the demo: [`FILLED`], or the [`Begun`] of a fill that is under way.
 const MARKER: &str = "demo";
+const FILLED: &str = "1";
+const FILLING: &str = "filling";
+
+/// From what a week is made; enough to make the very same one again after a fill that was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    now: Timestamp,
+    seed: u64,
+}
+
+impl Begun {
+    fn to_note(self) -> String {
+        format!("{FILLING} {} {}", self.now.as_micros(), self.seed)
+    }
+
+    fn from_note(note: &str) -> Option<Self> {
+        let (now, seed) = note.strip_prefix(FILLING)?.trim_start().split_once(' ')?;
+        Some(Self { now: Timestamp::from_micros(now.parse().ok()?), seed: seed.parse().ok()? })
+    }
+}
 
 /// What a database holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +70,16 @@ pub enum Content {
     Empty,
     /// A week that was generated before.
     Demo,
+    /// A part of a week; see [`finish`].
+    Unfinished(Begun),
     /// People who are not the demo's: hands off.
     Real,
 }
 
 /// Looks before anything is generated or any password is set.
 pub async fn content(parts: &Parts) -> Result<Content> {
-    if parts.store.settings().internal(MARKER).await?.is_some() {
-        return Ok(Content::Demo);
+    if let Some(note) = parts.store.settings().internal(MARKER).await? {
+        return Ok(Begun::from_note(&note).map_or(Content::Demo, Content::Unfinished));
     }
     Ok(if parts.store.users().count().await? == 0 { Content::Empty } else { Content::Real })
 }
@@ -65,15 +88,38 @@ pub async fn content(parts: &Parts) -> Result<Content> {
 pub async fn set_passwords(parts: &Parts, password: &str) -> Result<()> {
     let accounts = accounts(parts);
     for email in ["admin@example.com", "analyst@example.com", "viewer@example.com"] {
-        accounts.set_password(email, password.to_owned()).await?;
+        accounts.set_password(email, password.to_owned(), KeepConnections::Yes).await?;
     }
     Ok(())
 }
 
 /// Generates the week that ends now and stores it: people, content, events, then the alerts that point at the events.
+/// Notes first that it began and last that it is done, so that [`finish`] can do what an interruption left undone.
 pub async fn fill(parts: &Parts, seed: u64, password: &str) -> Result<Summary> {
-    parts.store.settings().set_internal(MARKER, "1").await?;
-    let week: DemoWeek = generate(parts.clock.now(), seed);
+    let begun = Begun { now: parts.clock.now(), seed };
+    parts.store.settings().set_internal(MARKER, &begun.to_note()).await?;
+    let week = generate(begun.now, begun.seed);
+    make(parts, week, password).await
+}
+
+/// Makes the week of an interrupted [`fill`] again, over what is there of it: the same people, content and alerts, and
+/// the events from the beginning.
+pub async fn finish(parts: &Parts, begun: Begun, password: &str) -> Result<Summary> {
+    let week = generate(begun.now, begun.seed);
+    // Rows of events have new ids each time, and alerts will point at the new ones: the old rows must not stay.
+    for (log_type, _) in &week.events {
+        let folder = parts.lake.table_path(log_type);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", folder.display()));
+            }
+            _ => {}
+        }
+    }
+    make(parts, week, password).await
+}
+
+async fn make(parts: &Parts, week: DemoWeek, password: &str) -> Result<Summary> {
     let mut user_ids: BTreeMap<String, UserId> = BTreeMap::new();
     let accounts = accounts(parts);
     for user in &week.users {
@@ -84,13 +130,23 @@ pub async fn fill(parts: &Parts, seed: u64, password: &str) -> Result<Summary> {
             role: user.role.clone(),
             password: Some(password.to_owned()),
         };
-        let created = accounts.create_user(account).await?;
-        user_ids.insert(created.email, created.id);
+        let person = match accounts.create_user(account).await {
+            Err(AccountError::EmailTaken(email)) => {
+                accounts.set_password(&email, password.to_owned(), KeepConnections::Yes).await?;
+                let found = parts.store.users().find_by_email(&email).await?;
+                found.map(|(person, _)| person).with_context(|| format!("{email} has just been there"))?
+            }
+            created => created?,
+        };
+        user_ids.insert(person.email, person.id);
     }
-    store(parts, week, &user_ids).await
+    let summary = store(parts, week, &user_ids).await?;
+    parts.store.settings().set_internal(MARKER, FILLED).await?;
+    Ok(summary)
 }
 
-/// Stores a week's content. Authors and assignees that `user_ids` does not know are left out.
+/// Stores a week's content. Authors and assignees that `user_ids` does not know are left out. Of the same week stored
+/// a second time only the events are there twice.
 pub async fn store(parts: &Parts, week: DemoWeek, user_ids: &BTreeMap<String, UserId>) -> Result<Summary> {
     let now = parts.clock.now();
     parts.store.detections().put(&week.detections).await?;
@@ -131,7 +187,10 @@ pub async fn store(parts: &Parts, week: DemoWeek, user_ids: &BTreeMap<String, Us
     let port = parts.store.alerts();
     port.put(&alerts).await?;
     for comment in &comments {
-        port.add_comment(comment).await?;
+        let there = port.comments(&comment.alert_id).await?;
+        if !there.iter().any(|it| it.body == comment.body && it.created_at == comment.created_at) {
+            port.add_comment(comment).await?;
+        }
     }
     Ok(Summary {
         events: stored,
@@ -139,4 +198,18 @@ pub async fn store(parts: &Parts, week: DemoWeek, user_ids: &BTreeMap<String, Us
         alerts: count,
         enrichments: week.enrichments.len(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_says_what_was_begun() {
+        let begun = Begun { now: Timestamp::from_micros(1_767_225_600_123_456), seed: 7 };
+        assert_eq!(Begun::from_note(&begun.to_note()), Some(begun));
+        for other in [FILLED, "", FILLING, "filling 1", "filling x 1", "filling 1 x"] {
+            assert_eq!(Begun::from_note(other), None, "{other}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //!
 //! How to add a command: a file in `cli/` with an `Args` struct and `run`, and a variant in [`cli::Command`].
 
+pub mod authorization;
 pub mod cli;
 pub mod config;
 pub mod demo;
@@ -12,4 +13,5 @@ pub mod telemetry;
 pub mod wiring;
 
 mod assets;
+mod data_folder;
 mod linger;

@@ -1,13 +1,15 @@
 //! Who gets which port. The one place where implementations meet.
 
-use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
 use async_trait::async_trait;
 use axum::{Router, middleware::from_fn};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use leptos_config::LeptosOptions;
 use margay_app::SetupCheck;
 use margay_domain::{
+    all_connections::AllConnections,
     audit_trail::AuditTrail,
     clock::{Clock, SystemClock},
     connections::Connections,
@@ -16,17 +18,16 @@ use margay_domain::{
 };
 use margay_lake::{Lake, LakeConfig};
 use margay_mcp::{InFlight, McpConfig, McpState};
-use margay_oauth::{OAuth, OAuthConfig, OAuthPorts, RegistrationLimits};
+use margay_oauth::{OAuth, OAuthPorts};
 use margay_signin::{SignIn, SignInConfig};
 use margay_store::Store;
-use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    assets,
+    assets, authorization,
     config::{Addresses, Config},
-    health, linger,
+    data_folder, health, linger,
 };
 
 /// What every command needs: the database, the lake, time and randomness.
@@ -43,15 +44,22 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Opens database and lake with the machine's clock and generator.
+    /// Opens database and lake with the machine's clock and generator. Refuses where there is no installation: a
+    /// mistyped folder must not become an empty one.
     pub async fn open(config: &Config) -> Result<Self> {
+        data_folder::find(config)?;
+        Self::open_or_create(config).await
+    }
+
+    /// The same, and begins an installation where there is none. Only for commands with which one may begin.
+    pub async fn open_or_create(config: &Config) -> Result<Self> {
         Self::open_with(config, Arc::new(SystemClock), Arc::new(OsEntropy)).await
     }
 
-    /// The same with a given clock and generator (tests).
+    /// [`Self::open_or_create`] with a given clock and generator (tests).
     pub async fn open_with(config: &Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self> {
         let dir = &config.data.dir;
-        fs::create_dir_all(dir).with_context(|| format!("the data folder {} cannot be made", dir.display()))?;
+        data_folder::create(dir)?;
         let store = Store::open(&config.database()).await?;
         let now = clock.now();
         store.roles().ensure_built_in(now).await?;
@@ -84,6 +92,8 @@ pub struct Application {
     pub parts: Parts,
     /// Tool calls whose audit event is not written yet; awaited before the process ends (promise 4).
     pub in_flight: InFlight,
+    /// The authorization server, whose keys are read again now and then.
+    pub oauth: Arc<OAuth>,
 }
 
 /// Lets the page of the first-admin link ask whether it is open.
@@ -109,21 +119,7 @@ impl Application {
         let Parts { store, clock, entropy, .. } = &parts;
         let resource = format!("{}/mcp", addresses.api_url);
         let oauth = OAuth::start(
-            OAuthConfig {
-                issuer: addresses.api_url.clone(),
-                console_url: addresses.console_url.clone(),
-                resource: resource.clone(),
-                access_token_lifetime: Config::minutes(config.oauth.access_token_minutes),
-                refresh_idle_lifetime: Config::days(config.oauth.refresh_idle_days),
-                grant_lifetime: Config::days(config.oauth.connection_days),
-                refresh_grace: Duration::from_secs(config.oauth.refresh_grace_seconds.into()),
-                registration: RegistrationLimits {
-                    burst: config.oauth.registrations_per_hour,
-                    refill: Duration::from_hours(1) / config.oauth.registrations_per_hour.max(1),
-                    ..RegistrationLimits::default()
-                },
-                service_documentation: None,
-            },
+            authorization::oauth_config(config, &addresses)?,
             OAuthPorts {
                 clients: store.clients(),
                 flows: store.flows(),
@@ -185,8 +181,16 @@ impl Application {
                     clock: Arc::clone(clock),
                     entropy: Arc::clone(entropy),
                 },
+                all_connections: AllConnections {
+                    grants: store.grants(),
+                    users: store.users(),
+                    audit: store.audit_log(),
+                    clock: Arc::clone(clock),
+                    entropy: Arc::clone(entropy),
+                },
                 remote_mcp: RemoteMcp {
                     settings: store.settings(),
+                    clients: store.clients(),
                     audit: store.audit_log(),
                     clock: Arc::clone(clock),
                     entropy: Arc::clone(entropy),
@@ -205,7 +209,10 @@ impl Application {
         let sessions = store.sessions().with_clock(Arc::clone(clock));
         let pages = margay_app::http::draw(margay_signin::layers(pages, Arc::clone(&sign_in), sessions), ui.clone());
         // What programs call: no cookies, no same-origin rule; they only need to know where a request came from.
-        let programs = margay_signin::with_origin(margay_oauth::client_router(oauth).merge(mcp), Arc::clone(&sign_in));
+        let programs = margay_signin::with_origin(
+            margay_oauth::client_router(Arc::clone(&oauth)).merge(mcp),
+            Arc::clone(&sign_in),
+        );
         let router = Router::new()
             .fallback(margay_app::http::not_found)
             .with_state(ui)
@@ -215,13 +222,13 @@ impl Application {
             .merge(health::router(store.clone()))
             .layer(CatchPanicLayer::new())
             .layer(from_fn(linger::read_rest));
-        Ok(Self { router, addresses, sign_in, parts, in_flight })
+        Ok(Self { router, addresses, sign_in, parts, in_flight, oauth })
     }
 }
 
 /// What tools read from.
 async fn tool_ports(parts: &Parts) -> Result<margay_tools::Ports> {
-    let Parts { store, lake, clock, .. } = parts;
+    let Parts { store, lake, clock, entropy } = parts;
     Ok(margay_tools::Ports {
         alerts: store.alerts(),
         detections: store.detections(),
@@ -231,18 +238,21 @@ async fn tool_ports(parts: &Parts) -> Result<margay_tools::Ports> {
         roles: store.roles(),
         lake: Arc::new(lake.clone()),
         clock: Arc::clone(clock),
-        cursor_key: cursor_key(store).await?,
+        cursor_key: cursor_key(store, entropy.as_ref()).await?,
     })
 }
 
-/// The key that signs cursors: derived from the signing key, so that all nodes have the same.
-async fn cursor_key(store: &Store) -> Result<[u8; 32]> {
-    let keys = store.signing_keys().list().await?;
-    let key = keys.iter().find(|key| key.retired_at.is_none()).ok_or_else(|| anyhow!("there is no signing key"))?;
-    let mut hasher = Sha256::new();
-    hasher.update(b"margay-cursor-v1");
-    hasher.update(&key.private_der);
-    Ok(hasher.finalize().into())
+/// The key that signs cursors: made once and kept in the database, so that all nodes have the same, and a rotation of
+/// the signing keys cuts no list short. It protects no secret: a cursor is bound to a person and a filter, and what it
+/// leads to is checked like everything else.
+async fn cursor_key(store: &Store, entropy: &dyn Entropy) -> Result<[u8; 32]> {
+    const NAME: &str = "cursor_key";
+    let settings = store.settings();
+    let mut fresh = [0_u8; 32];
+    entropy.fill(&mut fresh);
+    let kept = settings.ensure_internal(NAME, &URL_SAFE_NO_PAD.encode(fresh)).await?;
+    let bytes = URL_SAFE_NO_PAD.decode(kept).context("the stored key of cursors cannot be read")?;
+    bytes.try_into().map_err(|_| anyhow!("the stored key of cursors cannot be read"))
 }
 
 fn allowed_hosts(config: &Config, addresses: &Addresses, bound: SocketAddr) -> Vec<String> {

@@ -91,6 +91,15 @@ pub enum AccountError {
     Store(#[from] StoreError),
 }
 
+/// Whether a new password leaves the person's connections alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepConnections {
+    /// They stay, for example because the person only forgot the old one.
+    Yes,
+    /// They end, as they should when somebody else may know the old one.
+    No,
+}
+
 impl Accounts {
     /// Adds a person.
     pub async fn create_user(&self, new: NewAccount) -> Result<User, AccountError> {
@@ -161,15 +170,27 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Sets a password and ends the person's browser sessions. Connections of clients stay.
-    pub async fn set_password(&self, email: &str, plain: String) -> Result<User, AccountError> {
+    /// Sets a password, ends the person's browser sessions and, unless they are kept, all their connections; how many.
+    pub async fn set_password(
+        &self,
+        email: &str,
+        plain: String,
+        connections: KeepConnections,
+    ) -> Result<u64, AccountError> {
         let user = self.user(email).await?;
         let hash = self.hash(plain).await?;
         self.users.set_password(&user.id, &hash).await?;
+        // Row OF6: whoever knew the old password may have connected a client of their own.
+        let ended = match connections {
+            KeepConnections::No => {
+                self.grants.revoke_all_of(&user.id, RevocationReason::PasswordReset, self.clock.now()).await?
+            }
+            KeepConnections::Yes => 0,
+        };
         let params = json!({ "email": user.email, "passwordSet": true });
-        let details = json!({ "userId": user.id });
+        let details = json!({ "userId": user.id, "connectionsEnded": ended });
         self.record(audit::UPDATE_USER, format!("Set the password of {}", user.email), params, details).await?;
-        Ok(user)
+        Ok(ended)
     }
 
     async fn user(&self, email: &str) -> Result<User, AccountError> {
@@ -354,10 +375,14 @@ mod tests {
     async fn sets_a_password() {
         let house = house();
         house.accounts.create_user(account("ana@example.com", "Admin")).await.unwrap();
-        house.accounts.set_password("ANA@example.com", PASSWORD.to_owned()).await.unwrap();
+        let set = |email: &'static str, text: &str, keep| house.accounts.set_password(email, text.to_owned(), keep);
+        assert_eq!(set("ANA@example.com", PASSWORD, KeepConnections::Yes).await.unwrap(), 0);
+        assert_eq!(house.grants.revoked(), []);
+        assert_eq!(set("ana@example.com", PASSWORD, KeepConnections::No).await.unwrap(), 2);
+        assert_eq!(house.grants.revoked()[0].1, RevocationReason::PasswordReset);
         let (_, stored) = house.users.find_by_email("ana@example.com").await.unwrap().unwrap();
         assert!(password::verify_password(PASSWORD, &stored.unwrap()));
-        let weak = house.accounts.set_password("ana@example.com", "short".to_owned()).await.unwrap_err();
+        let weak = set("ana@example.com", "short", KeepConnections::No).await.unwrap_err();
         assert!(matches!(weak, AccountError::WeakPassword(_)));
     }
 }

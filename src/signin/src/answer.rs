@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use margay_domain::page::ErrorPage;
+use margay_domain::page::{ErrorPage, SetupAgain};
 use margay_rules::forms;
 use url::form_urlencoded;
 
@@ -17,7 +17,7 @@ pub(crate) const HOME: &str = "/connections";
 pub(crate) const SIGN_IN_PAGE: &str = "/sign-in";
 
 /// A longer `next` is dropped, in bytes.
-const MAX_NEXT_BYTES: usize = 2048;
+const MAX_NEXT_BYTES: usize = 32 * 1024;
 
 /// Row OA10: 303, so that the browser does not send the form, and with it the password, to the next address.
 pub(crate) fn see_other(location: &str) -> Response {
@@ -27,13 +27,24 @@ pub(crate) fn see_other(location: &str) -> Response {
 
 /// The sign-in page with an error code; keeps `next` if it is a local path.
 pub(crate) fn sign_in_page(code: &str, next: &str) -> Response {
+    see_other(&sign_in_address(Some(code), next))
+}
+
+/// The sign-in page, which goes on to `next` if it is a local path.
+pub(crate) fn sign_in_first(next: &str) -> Response {
+    see_other(&sign_in_address(None, next))
+}
+
+fn sign_in_address(code: Option<&str>, next: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("error", code);
+    if let Some(code) = code {
+        query.append_pair("error", code);
+    }
     if let Some(next) = local_path(next) {
         query.append_pair(forms::NEXT_FIELD, next);
     }
     let query = query.finish();
-    see_other(&format!("{SIGN_IN_PAGE}?{query}"))
+    if query.is_empty() { SIGN_IN_PAGE.to_owned() } else { format!("{SIGN_IN_PAGE}?{query}") }
 }
 
 /// `next` if a person may be sent there: never to another site.
@@ -46,6 +57,15 @@ pub(crate) fn error_page(page: ErrorPage) -> Response {
     let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let text = format!("{}\n\n{}\n{}\n", page.title, page.message, page.advice);
     let mut response = (status, text).into_response();
+    response.extensions_mut().insert(page);
+    keep_private(&mut response);
+    response
+}
+
+/// The form behind the one-time link once more; the layer that draws pages shows it with what was entered.
+pub(crate) fn setup_again(page: SetupAgain) -> Response {
+    let text = "Nothing was changed. Go back, correct what you entered and send it again.\n";
+    let mut response = (StatusCode::UNPROCESSABLE_ENTITY, text).into_response();
     response.extensions_mut().insert(page);
     keep_private(&mut response);
     response
@@ -111,6 +131,14 @@ mod tests {
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         assert_eq!(location(&response), "/sign-in?error=invalid&next=%2Foauth%2Fauthorize%2Fflw_1%3Fx%3D1%26y%3D2");
         assert_eq!(location(&sign_in_page("expired", "//evil.example")), "/sign-in?error=expired");
+    }
+
+    #[test]
+    fn signing_in_first_keeps_a_good_next_only() {
+        assert_eq!(location(&sign_in_first("/oauth/authorize/flw_1")), "/sign-in?next=%2Foauth%2Fauthorize%2Fflw_1");
+        for next in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb"] {
+            assert_eq!(location(&sign_in_first(next)), "/sign-in", "{next}");
+        }
     }
 
     #[test]

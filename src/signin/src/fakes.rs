@@ -185,6 +185,10 @@ impl Settings for FakeSettings {
         Ok(lock(&self.0).get(key).cloned())
     }
 
+    async fn ensure_internal(&self, key: &str, value: &str) -> StoreResult<String> {
+        Ok(lock(&self.0).entry(key.to_owned()).or_insert_with(|| value.to_owned()).clone())
+    }
+
     async fn set_internal(&self, key: &str, value: &str) -> StoreResult<()> {
         lock(&self.0).insert(key.to_owned(), value.to_owned());
         Ok(())
@@ -240,6 +244,10 @@ impl Grants for FakeGrants {
         not_here()
     }
 
+    async fn discard(&self, _id: &GrantId) -> StoreResult<()> {
+        not_here()
+    }
+
     async fn refresh_token(&self, _hash: &SecretHash) -> StoreResult<Option<RefreshToken>> {
         not_here()
     }
@@ -267,7 +275,7 @@ impl Grants for FakeGrants {
         not_here()
     }
 
-    async fn collect(&self, _before: Timestamp) -> StoreResult<u64> {
+    async fn collect(&self, _now: Timestamp) -> StoreResult<u64> {
         not_here()
     }
 }

@@ -17,7 +17,7 @@ use axum::{
 use http::{HeaderValue, Request, StatusCode, header};
 use margay_domain::{
     audit::{self, ActionResult, ActorKind, AuditEvent},
-    page::ErrorPage,
+    page::{ErrorPage, SetupAgain},
     ports::Users as _,
     principal::{Browser, Origin, SignedIn},
     testing::{ManualClock, SeededEntropy},
@@ -239,6 +239,29 @@ async fn a_person_signs_in_and_out() {
 }
 
 #[tokio::test]
+async fn signing_out_can_lead_to_somebody_elses_sign_in_on_the_same_way() {
+    let site = Site::with_ana().await;
+    let mut browser = site.browser();
+    let onward = "/sign-in?next=%2Foauth%2Fauthorize%2Fflw_1";
+    browser.sign_in(ANA, PASSWORD, "").await;
+    let csrf = browser.page().await.csrf;
+    let forged = [("csrf", "wrong"), ("next", "/oauth/authorize/flw_1")];
+    assert_eq!(location(&browser.post("/sign-out", &forged).await), "/oauth/authorize/flw_1", "for a fresh form");
+    assert_eq!(browser.page().await.email, ANA);
+    let switch = [("csrf", csrf.as_str()), ("next", "/oauth/authorize/flw_1")];
+    assert_eq!(location(&browser.post("/sign-out", &switch).await), onward);
+    assert_eq!(browser.page().await.email, "nobody");
+    assert_eq!(location(&browser.post("/sign-out", &switch).await), onward, "signed out already");
+
+    for next in ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"] {
+        browser.sign_in(ANA, PASSWORD, "").await;
+        let csrf = browser.page().await.csrf;
+        let hostile = [("csrf", csrf.as_str()), ("next", next)];
+        assert_eq!(location(&browser.post("/sign-out", &hostile).await), "/sign-in", "{next}");
+    }
+}
+
+#[tokio::test]
 async fn refusals_look_alike_and_the_audit_log_tells_them_apart() {
     let site = Site::with_ana().await;
     site.add("gone@example.com", Some(PASSWORD)).await;
@@ -436,16 +459,29 @@ async fn the_setup_link_creates_the_first_admin_once() {
     let mut browser = site.browser();
     let csrf = browser.page().await.csrf;
     let table = [
-        (token.as_str(), ANA, PASSWORD, "wrong", "expired"),
-        (token.as_str(), "ana", PASSWORD, csrf.as_str(), "email"),
-        (token.as_str(), ANA, "short", csrf.as_str(), "password"),
-        (replaced.strip_prefix("/setup/").unwrap(), ANA, PASSWORD, csrf.as_str(), "expired"),
+        (ANA, PASSWORD, "wrong", "expired"),
+        ("ana", PASSWORD, csrf.as_str(), "email"),
+        (ANA, "short", csrf.as_str(), "password"),
     ];
-    for (token, email, password, csrf, code) in table {
-        let fields = [("token", token), ("email", email), ("password", password), ("csrf", csrf)];
+    for (email, password, posted, code) in table {
+        let fields = [
+            ("token", token.as_str()),
+            ("email", email),
+            ("password", password),
+            ("given_name", "Ana"),
+            ("csrf", posted),
+        ];
         let response = browser.post("/setup", &fields).await;
-        assert_eq!(location(&response), format!("/setup/{token}?error={code}"));
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(response.headers().get(header::CACHE_CONTROL).unwrap(), "no-store");
+        let again = response.extensions().get::<SetupAgain>().unwrap();
+        assert_eq!((again.error, again.email.as_str(), again.given_name.as_str()), (code, email, "Ana"));
+        assert_eq!(again.token.expose(), token);
+        assert_eq!(again.browser.csrf, csrf, "the form is good to be sent again");
     }
+    let replaced = replaced.strip_prefix("/setup/").unwrap();
+    let fields = [("token", replaced), ("email", ANA), ("password", PASSWORD), ("csrf", csrf.as_str())];
+    assert_eq!(location(&browser.post("/setup", &fields).await), format!("/setup/{replaced}?error=expired"));
     assert!(site.sign_in.setup_open(&token).await, "bad input does not use the link up");
 
     let fields = [

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Router, middleware::from_fn_with_state};
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, cookie::SameSite};
 
-use crate::{cookies, origin, same_origin, service::SignIn, visitor};
+use crate::{cookies, origin, same_origin, service::SignIn, session_end::IdleEnd, visitor};
 
 /// Puts `Origin`, `Browser` and `SignedIn` into each request, and refuses forms of other sites.
 ///
@@ -18,6 +18,7 @@ where
 {
     let secure = sign_in.config.secure_cookies;
     let idle = time::Duration::try_from(sign_in.config.session_idle).unwrap_or(time::Duration::hours(12));
+    let sessions = IdleEnd { store: sessions, clock: Arc::clone(&sign_in.clock), idle: sign_in.config.session_idle };
     // Row OP2. A session exists from the moment something is put into it, which only a sign-in does.
     let sessions = SessionManagerLayer::new(sessions)
         .with_name(cookies::session_name(secure))

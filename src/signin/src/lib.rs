@@ -29,6 +29,7 @@ mod person;
 mod routes;
 mod same_origin;
 mod service;
+mod session_end;
 mod setup;
 mod sign_in;
 mod sign_out;

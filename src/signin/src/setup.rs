@@ -10,7 +10,7 @@ use axum::{
 use margay_domain::{
     audit::{self, ActionResult, Actor},
     id::{RoleId, UserId},
-    page::ErrorPage,
+    page::{ErrorPage, SetupAgain},
     ports::{StoreError, StoreResult},
     principal::{Browser, Origin},
     role::{BuiltInRole, Role},
@@ -62,7 +62,7 @@ enum SetupError {
     Begin(#[from] SignInError),
 }
 
-/// Creates the first admin and signs them in, or leads back to the link with a code of [`codes`].
+/// Creates the first admin and signs them in, or shows the form again with a code of [`codes`] and what was entered.
 pub(crate) async fn handle(
     State(sign_in): State<Arc<SignIn>>,
     Extension(browser): Extension<Browser>,
@@ -73,30 +73,34 @@ pub(crate) async fn handle(
     let Ok(Form(form)) = form else { return no_such_link() };
     // Only what has the form of a token may become part of an address.
     let Some(token) = Secret::parse(SecretKind::Setup, &form.token) else { return no_such_link() };
+    let mut again = SetupAgain {
+        browser,
+        token,
+        error: codes::EXPIRED,
+        email: form.email.clone(),
+        given_name: form.given_name.clone(),
+        family_name: form.family_name.clone(),
+    };
     // Row OP3: before the token or anything else is judged.
-    if !browser.csrf_matches(&form.csrf) {
-        return back(&token, codes::EXPIRED);
+    if !again.browser.csrf_matches(&form.csrf) {
+        return answer::setup_again(again);
     }
-    match sign_in.set_up(&session, &origin, &token, form).await {
-        Ok(()) => answer::see_other(answer::HOME),
-        Err(error) => refusal(&token, &error),
-    }
-}
-
-fn refusal(token: &Secret, error: &SetupError) -> Response {
-    match error {
-        SetupError::Expired => back(token, codes::EXPIRED),
-        SetupError::Email => back(token, codes::EMAIL),
-        SetupError::Password => back(token, codes::PASSWORD),
-        SetupError::Taken => back(token, codes::TAKEN),
-        SetupError::Hash(_) | SetupError::Store(_) | SetupError::Begin(_) => {
+    again.error = match sign_in.set_up(&session, &origin, &again.token, form).await {
+        Ok(()) => return answer::see_other(answer::HOME),
+        Err(SetupError::Email) => codes::EMAIL,
+        Err(SetupError::Password) => codes::PASSWORD,
+        Err(SetupError::Expired) => return closed(&again.token, codes::EXPIRED),
+        Err(SetupError::Taken) => return closed(&again.token, codes::TAKEN),
+        Err(error @ (SetupError::Hash(_) | SetupError::Store(_) | SetupError::Begin(_))) => {
             tracing::error!(%error, "the first admin was not set up");
-            answer::unavailable()
+            return answer::unavailable();
         }
-    }
+    };
+    answer::setup_again(again)
 }
 
-fn back(token: &Secret, code: &str) -> Response {
+/// The link is used up, so there is no form to show again; its page says so.
+fn closed(token: &Secret, code: &str) -> Response {
     let path = setup_path(token);
     answer::see_other(&format!("{path}?error={code}"))
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use margay_domain::{
     client::Client,
     clock::Timestamp,
-    grant::{AuthorizationCode, Grant, RefreshToken, RevocationReason},
+    grant::{AuthorizationCode, CodeState, Grant, RefreshToken, RevocationReason},
     id::{GrantId, UserId},
     ports::{CodeRedemption, Grants, RefreshRotation, StoreResult},
     principal::Principal,
@@ -28,6 +28,9 @@ use crate::{
     roles::role_columns,
     users::user_columns,
 };
+
+/// A grant whose code was not exchanged by then never will be: codes live for a minute (row OC1).
+const ABANDONED_AFTER: Duration = Duration::from_mins(10);
 
 /// A use that was noted so lately is not noted again: it would cost one write per tool call and show nothing new.
 const NOTE_EVERY: Duration = Duration::from_mins(1);
@@ -159,7 +162,7 @@ impl Grants for SqlGrants {
         Ok(match self.code(code).await? {
             Some(stored) if used == 1 => CodeRedemption::Fresh(stored),
             // Row OC3: a used code counts as replayed even after its time, so that the grant can be ended.
-            Some(stored) if stored.consumed_at.is_some() => CodeRedemption::Replayed(stored),
+            Some(stored) if stored.state(now) == CodeState::Used => CodeRedemption::Replayed(stored),
             _ => CodeRedemption::Unknown,
         })
     }
@@ -188,6 +191,13 @@ impl Grants for SqlGrants {
             rows
         });
         Ok(activated == 1)
+    }
+
+    async fn discard(&self, id: &GrantId) -> StoreResult<()> {
+        // Its code goes with it (ON DELETE CASCADE).
+        const SQL: &str = "DELETE FROM grants WHERE id = $1 AND activated_at IS NULL AND revoked_at IS NULL";
+        on_write!(self.0, |pool| sqlx::query(SQL).bind(text(id.as_str())).execute(pool).await.db()?.rows_affected());
+        Ok(())
     }
 
     async fn refresh_token(&self, hash: &SecretHash) -> StoreResult<Option<RefreshToken>> {
@@ -258,20 +268,22 @@ impl Grants for SqlGrants {
         Ok(())
     }
 
-    async fn collect(&self, before: Timestamp) -> StoreResult<u64> {
-        const STATEMENTS: [&str; 3] = [
-            "DELETE FROM authorization_codes WHERE expires_at < $1",
-            "DELETE FROM refresh_tokens WHERE expires_at < $1 OR grant_id IN \
+    async fn collect(&self, now: Timestamp) -> StoreResult<u64> {
+        const ENDED: [&str; 2] = [
+            // Rows OC3, OF1: what was used is kept as long as its grant, so that a replay is noticed.
+            "DELETE FROM authorization_codes WHERE (consumed_at IS NULL AND expires_at < $1) OR grant_id IN \
              (SELECT id FROM grants WHERE expires_at < $1 OR revoked_at < $1)",
-            // A code that can still be exchanged keeps its grant.
-            "DELETE FROM grants WHERE activated_at IS NULL AND created_at < $1 AND NOT EXISTS \
-             (SELECT 1 FROM authorization_codes k WHERE k.grant_id = grants.id)",
+            "DELETE FROM refresh_tokens WHERE (superseded_at IS NULL AND expires_at < $1) OR grant_id IN \
+             (SELECT id FROM grants WHERE expires_at < $1 OR revoked_at < $1)",
         ];
+        const ABANDONED: &str = "DELETE FROM grants WHERE activated_at IS NULL AND created_at < $1";
+        let abandoned = now.minus(ABANDONED_AFTER);
         Ok(in_transaction!(self.0, |tx| {
             let mut rows = 0;
-            for sql in STATEMENTS {
-                rows += sqlx::query(sql).bind(before.as_micros()).execute(&mut *tx).await.db()?.rows_affected();
+            for sql in ENDED {
+                rows += sqlx::query(sql).bind(now.as_micros()).execute(&mut *tx).await.db()?.rows_affected();
             }
+            rows += sqlx::query(ABANDONED).bind(abandoned.as_micros()).execute(&mut *tx).await.db()?.rows_affected();
             rows
         }))
     }

@@ -67,6 +67,14 @@ impl Settings for SqlSettings {
         }))
     }
 
+    async fn ensure_internal(&self, key: &str, value: &str) -> StoreResult<String> {
+        const ADD: &str = "INSERT INTO internal_values (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        on_write!(self.0, |pool| {
+            sqlx::query(ADD).bind(text(key)).bind(text(value)).execute(pool).await.db()?.rows_affected()
+        });
+        self.internal(key).await?.ok_or(StoreError::NotFound("internal value"))
+    }
+
     async fn set_internal(&self, key: &str, value: &str) -> StoreResult<()> {
         const SQL: &str = "INSERT INTO internal_values (key, value) VALUES ($1, $2) \
              ON CONFLICT (key) DO UPDATE SET value = excluded.value";

@@ -8,7 +8,7 @@ use margay_domain::{
 
 use crate::{
     codec::{text, timestamp},
-    engine::{Engine, on_read, on_write},
+    engine::{Engine, in_transaction, on_read, on_write},
     error::DbResult as _,
 };
 
@@ -64,5 +64,38 @@ impl SigningKeys for SqlSigningKeys {
             on_read!(self.0, |pool| { sqlx::query_as::<_, SigningKeyRow>(CURRENT).fetch_optional(pool).await.db()? });
         // Nothing was added and nothing is current: the id belongs to a retired key.
         row.map(SigningKeyRow::into_key).ok_or(StoreError::Conflict("a retired signing key with this id"))
+    }
+
+    async fn rotate(&self, key: &StoredSigningKey, from: Timestamp) -> StoreResult<()> {
+        // Of two rotations at once the second finds the first one's key and retires it; none is lost.
+        const RETIRE: &str = "UPDATE signing_keys SET retired_at = $1 WHERE retired_at IS NULL";
+        const ADD: &str =
+            "INSERT INTO signing_keys (id, private_der, created_at, retired_at) VALUES ($1, $2, $3, NULL)";
+        in_transaction!(self.0, |tx| {
+            sqlx::query(RETIRE).bind(from.as_micros()).execute(&mut *tx).await.db()?;
+            sqlx::query(ADD)
+                .bind(text(&key.id))
+                .bind(key.private_der.as_slice())
+                .bind(key.created_at.as_micros())
+                .execute(&mut *tx)
+                .await
+                .naming("a current signing key", "signing key")?;
+        });
+        Ok(())
+    }
+
+    async fn reseal(&self, id: &str, before: &[u8], after: &[u8]) -> StoreResult<bool> {
+        const SQL: &str = "UPDATE signing_keys SET private_der = $3 WHERE id = $1 AND private_der = $2";
+        let changed = on_write!(self.0, |pool| {
+            sqlx::query(SQL).bind(text(id)).bind(before).bind(after).execute(pool).await.db()?.rows_affected()
+        });
+        Ok(changed == 1)
+    }
+
+    async fn collect(&self, before: Timestamp) -> StoreResult<u64> {
+        const SQL: &str = "DELETE FROM signing_keys WHERE retired_at < $1";
+        Ok(on_write!(self.0, |pool| {
+            sqlx::query(SQL).bind(before.as_micros()).execute(pool).await.db()?.rows_affected()
+        }))
     }
 }

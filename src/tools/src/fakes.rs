@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use margay_domain::{
     alert::{Alert, AlertComment, AlertFilter, AlertPosition, AlertStatus, AlertType, EventRef, Severity},
-    client::{Client, ClientSource},
+    client::{Approval, Client, ClientSource},
     clock::Timestamp,
     detection::{Detection, DetectionKind},
     enrichment::{Enrichment, EnrichmentRow, MatchKind},
@@ -110,6 +110,8 @@ impl World {
             application_type: None,
             grant_types: Vec::new(),
             source: ClientSource::Registered,
+            approval: Approval::Approved,
+            document_fresh_until: None,
             created_at: now(),
             last_authorized_at: None,
         };

@@ -27,6 +27,13 @@ pub trait Clients: Send + Sync {
     async fn get(&self, id: &ClientId) -> StoreResult<Option<Client>>;
     /// All, newest first.
     async fn list(&self) -> StoreResult<Vec<Client>>;
+    /// Stores what a metadata document says: a new client, or the one of the same id with name, redirect URIs, home page,
+    /// kind, grant types and freshness replaced. Approval and dates of a known client stay as they are.
+    async fn put_document(&self, client: &Client) -> StoreResult<()>;
+    /// Lets people authorize a client; `true` if it was waiting for that. One statement.
+    async fn approve(&self, id: &ClientId) -> StoreResult<bool>;
+    /// How many clients came by themselves and were never authorized by anybody.
+    async fn count_unused(&self) -> StoreResult<u64>;
     /// Notes an authorization.
     async fn authorized(&self, id: &ClientId, at: Timestamp) -> StoreResult<()>;
     /// Removes clients registered before `before` that nobody ever authorized; how many.
@@ -62,10 +69,14 @@ pub enum CodeRedemption {
 pub enum RefreshRotation {
     /// It was current; the successor is current now.
     Rotated,
-    /// It was superseded moments ago by this very successor, which is unused: the answer got lost (row OF2).
+    /// It was superseded moments ago by this very successor: an answer got lost, or two of the client's processes
+    /// refresh at once (row OF2).
     Repeated,
-    /// It was superseded before the grace window, or its successor was used: somebody has a copy (row OF1).
+    /// It was superseded before the grace window: somebody has a copy (row OF1).
     Reused,
+    /// It was superseded moments ago by another successor than the given one; the caller's key is not the one that was
+    /// used. Nothing was changed.
+    Other,
     /// Unknown, over, or of an ended grant.
     Unknown,
 }
@@ -88,10 +99,12 @@ pub trait Grants: Send + Sync {
     async fn redeem_code(&self, code: &SecretHash, now: Timestamp) -> StoreResult<CodeRedemption>;
     /// Makes the grant active and stores its first refresh token, if any. `false` if the grant has ended meanwhile.
     async fn activate(&self, id: &GrantId, refresh: Option<&RefreshToken>, now: Timestamp) -> StoreResult<bool>;
+    /// Removes a grant that never became active, with its code; nothing happens to any other.
+    async fn discard(&self, id: &GrantId) -> StoreResult<()>;
     /// The stored refresh token, whatever its state.
     async fn refresh_token(&self, hash: &SecretHash) -> StoreResult<Option<RefreshToken>>;
     /// Exchanges `presented` for `successor`: `UPDATE … WHERE superseded_at IS NULL`, one row decides (row OF1).
-    /// Within `grace` of a first exchange the same successor is accepted again while it is unused (row OF2).
+    /// Within `grace` of a first exchange the same successor is accepted again (row OF2).
     async fn rotate(
         &self,
         presented: &SecretHash,
@@ -105,8 +118,10 @@ pub trait Grants: Send + Sync {
     async fn revoke_all_of(&self, user: &UserId, reason: RevocationReason, now: Timestamp) -> StoreResult<u64>;
     /// Notes that a grant was used; may be skipped when the last note is younger than a minute.
     async fn used(&self, id: &GrantId, now: Timestamp) -> StoreResult<()>;
-    /// Removes codes and refresh tokens that ended before `before`, and never-activated grants; how many rows.
-    async fn collect(&self, before: Timestamp) -> StoreResult<u64>;
+    /// Removes what has ended: never-used codes after their time, used codes and superseded refresh tokens with their
+    /// grant's end (until then a replay has to be noticed, rows OC3 and OF1), and grants that never became active; how
+    /// many rows.
+    async fn collect(&self, now: Timestamp) -> StoreResult<u64>;
 }
 
 /// The Remote MCP settings.
@@ -118,6 +133,8 @@ pub trait Settings: Send + Sync {
     async fn save_remote_mcp(&self, settings: &RemoteMcpSettings) -> StoreResult<i64>;
     /// A value the server keeps for itself (the address form, a first-admin link's hash).
     async fn internal(&self, key: &str) -> StoreResult<Option<String>>;
+    /// Such a value; `value` if there was none, which is stored then. Of several at once all get the same.
+    async fn ensure_internal(&self, key: &str, value: &str) -> StoreResult<String>;
     /// Sets such a value.
     async fn set_internal(&self, key: &str, value: &str) -> StoreResult<()>;
     /// Removes such a value if it is `expected`; whether it was (single use).
@@ -129,11 +146,11 @@ pub trait Settings: Send + Sync {
 pub struct StoredSigningKey {
     /// The key id in JWT headers and in the JWKS.
     pub id: String,
-    /// The Ed25519 private key, PKCS #8 DER.
+    /// The Ed25519 private key, PKCS #8 DER; sealed if a master key is configured.
     pub private_der: Vec<u8>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it stopped signing; it still verifies until its last token has expired.
+    /// From when on it no longer signs, which may lie ahead; it still verifies until its last token has expired.
     pub retired_at: Option<Timestamp>,
 }
 
@@ -148,8 +165,15 @@ impl std::fmt::Debug for StoredSigningKey {
 pub trait SigningKeys: Send + Sync {
     /// All, newest first.
     async fn list(&self) -> StoreResult<Vec<StoredSigningKey>>;
-    /// Stores `key` if there is no current one, atomically (several nodes may start at once); the current one.
+    /// Stores `key` if there is none that is not retired, atomically (several nodes may start at once); the one that is
+    /// not retired.
     async fn ensure_current(&self, key: &StoredSigningKey) -> StoreResult<StoredSigningKey>;
+    /// Retires the one that is not retired, with effect from `from`, and stores `key` in its place, in one transaction.
+    async fn rotate(&self, key: &StoredSigningKey, from: Timestamp) -> StoreResult<()>;
+    /// Replaces the stored form of a private key, if it is still `before`; whether it was.
+    async fn reseal(&self, id: &str, before: &[u8], after: &[u8]) -> StoreResult<bool>;
+    /// Removes keys that were retired before `before`; how many.
+    async fn collect(&self, before: Timestamp) -> StoreResult<u64>;
 }
 
 /// What a valid access token says.
@@ -196,6 +220,11 @@ pub struct ConsentView {
     pub client_id: ClientId,
     /// Whether nobody vouched for the name (always, for self-registered clients; row OD8).
     pub unverified: bool,
+    /// The host of its metadata document, which vouches for what the client says of itself (row OI6).
+    pub client_host: Option<String>,
+    /// Whether all of its redirect URIs lead to programs on the person's own computer, where others could pose as it
+    /// (row A6).
+    pub local_only: bool,
     /// Where the code goes: host, or `scheme://` for custom schemes; shown whole (row OP4).
     pub redirect_host: String,
     /// The whole redirect URI.

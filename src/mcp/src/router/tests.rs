@@ -452,7 +452,7 @@ async fn a_narrow_token_sees_less() {
     let list = server.send(modern("token-narrow", "tools/list", &json!({}))).await;
     assert_eq!(names(&list.json()), ["echo", "fails", "panics", "slow"]);
     let called = server.send(modern("token-narrow", "tools/call", &call("alerts"))).await;
-    assert_eq!(called.json()["result"]["isError"], true);
+    assert_eq!(called.status, StatusCode::FORBIDDEN, "the person may widen it again");
 }
 
 // Promise 4, row T7.
@@ -462,12 +462,13 @@ async fn refused_calls_are_errors_with_one_event_each() {
     let server = world.server();
 
     let denied = server.send(modern(ANA, "tools/call", &call("data"))).await;
-    assert_eq!(denied.status, StatusCode::OK);
-    assert_eq!(denied.header("www-authenticate"), None);
-    let result = &denied.json()["result"];
-    assert_eq!(result["isError"], true);
-    assert_eq!(result.get("structuredContent"), None);
-    assert!(result["content"][0]["text"].as_str().unwrap().contains("was not granted Query Data Lake. Reconnect"));
+    // Row R5: the role holds it, so a challenge tells the client what to ask for.
+    assert_eq!(denied.status, StatusCode::FORBIDDEN);
+    let challenge = denied.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("Bearer error=\"insufficient_scope\", scope=\"AlertRead "), "{challenge}");
+    assert!(challenge.contains("DataAnalyticsRead") && challenge.contains("resource_metadata=\"http"), "{challenge}");
+    let error = &denied.json()["error"];
+    assert!(error["message"].as_str().unwrap().contains("was not granted Query Data Lake. Reconnect"), "{error}");
 
     let unknown = server.send(modern(ANA, "tools/call", &call("no_such_tool"))).await;
     assert_eq!(error_code(&unknown), -32602);

@@ -52,10 +52,13 @@ impl OAuth {
                 self.code_replayed(&code, origin).await?;
                 return Err(EndpointError::InvalidGrant);
             }
-            // Row OC4: a replay with a wrong verifier ends nothing, or anybody who saw the code could end a connection.
-            CodeRedemption::Fresh(_) | CodeRedemption::Replayed(_) | CodeRedemption::Unknown => {
+            CodeRedemption::Fresh(code) => {
+                // Row OC4: the code is used up, so its grant can never begin. Nobody is connected, nothing was revoked.
+                self.ports.grants.discard(&code.grant_id).await?;
                 return Err(EndpointError::InvalidGrant);
             }
+            // Row OC4: a replay with a wrong verifier ends nothing, or anybody who saw the code could end a connection.
+            CodeRedemption::Replayed(_) | CodeRedemption::Unknown => return Err(EndpointError::InvalidGrant),
         };
         let principal = self.ports.grants.principal(&code.grant_id).await?.ok_or(EndpointError::InvalidGrant)?;
         self.still_covered(&principal, origin).await?;
@@ -83,7 +86,7 @@ pub(super) fn may_refresh(client: &Client) -> bool {
 #[cfg(test)]
 mod tests {
     use margay_domain::{
-        client::ClientSource,
+        client::{Approval, ClientSource},
         clock::Timestamp,
         id::{ClientId, GrantId},
         secret::SecretHash,
@@ -104,6 +107,8 @@ mod tests {
             application_type: None,
             grant_types: grant_types.iter().map(|kind| (*kind).to_owned()).collect(),
             source: ClientSource::Registered,
+            approval: Approval::Approved,
+            document_fresh_until: None,
             created_at: Timestamp::default(),
             last_authorized_at: None,
         }

@@ -2,9 +2,10 @@
 
 use margay_domain::{
     client::Client,
-    grant::RevocationReason,
+    clock::Timestamp,
+    grant::{RefreshState, RefreshToken, RevocationReason},
     ports::RefreshRotation,
-    principal::Origin,
+    principal::{Origin, Principal},
     rules::PermissionSet,
     secret::{Secret, SecretKind},
 };
@@ -34,28 +35,55 @@ impl OAuth {
         if principal.client.id != client.id {
             return Err(EndpointError::InvalidGrant);
         }
-        // Row OF6: idle end, absolute end, revocation.
-        if now >= stored.expires_at || !principal.grant.is_active(now) {
+        // Row OF6: absolute end, revocation.
+        if !principal.grant.is_active(now) {
             return Err(EndpointError::InvalidGrant);
+        }
+        match stored.state(now, self.config.refresh_grace) {
+            RefreshState::Current | RefreshState::Superseded => {}
+            // Row OF1, before anything else that is wrong with the request: a copy is a copy.
+            RefreshState::Replayed => return self.reused(&principal, origin).await,
+            // Row OF6: idle end.
+            RefreshState::Over => return Err(EndpointError::InvalidGrant),
         }
         let narrowed = narrow(principal.grant.permissions, asked)?;
         self.still_covered(&principal, origin).await?;
-        let successor = self.keys.successor(&presented);
-        let stored_successor = self.stored_refresh_token(&principal, &successor, now);
-        let rotation =
-            self.ports.grants.rotate(&presented.hash(), &stored_successor, now, self.config.refresh_grace).await?;
+        let (mut rotation, mut successor) = self.rotate(&principal, &presented, &stored, now).await?;
+        if matches!(rotation, RefreshRotation::Other) {
+            // The signing key changed between two requests with the same token; the second follows the first.
+            let again = self.ports.grants.refresh_token(&presented.hash()).await?;
+            let again = again.ok_or(EndpointError::InvalidGrant)?;
+            (rotation, successor) = self.rotate(&principal, &presented, &again, now).await?;
+        }
         match rotation {
             RefreshRotation::Rotated | RefreshRotation::Repeated => {}
-            RefreshRotation::Reused => {
-                // Row OF1: somebody has a copy. The whole family ends, and the audit log says so.
-                self.end_grant(&principal, RevocationReason::RefreshReuse, origin).await?;
-                return Err(EndpointError::InvalidGrant);
-            }
-            RefreshRotation::Unknown => return Err(EndpointError::InvalidGrant),
+            RefreshRotation::Reused => return self.reused(&principal, origin).await,
+            RefreshRotation::Other | RefreshRotation::Unknown => return Err(EndpointError::InvalidGrant),
         }
         self.ports.grants.used(&principal.grant.id, now).await?;
         // Row OF4: only the access token is narrower; the successor keeps the whole grant.
         self.answer(&principal, narrowed, Some(&successor), now)
+    }
+
+    /// Exchanges the presented token, as it was `stored`, for its successor.
+    async fn rotate(
+        &self,
+        principal: &Principal,
+        presented: &Secret,
+        stored: &RefreshToken,
+        now: Timestamp,
+    ) -> Result<(RefreshRotation, Secret), EndpointError> {
+        let successor =
+            self.keys().successor(presented, stored.successor.as_ref(), now).ok_or(EndpointError::Signing)?;
+        let next = self.stored_refresh_token(principal, &successor, now);
+        let grace = self.config.refresh_grace;
+        Ok((self.ports.grants.rotate(&presented.hash(), &next, now, grace).await?, successor))
+    }
+
+    /// Row OF1: somebody has a copy. The whole family ends, and the audit log says so.
+    async fn reused<T>(&self, principal: &Principal, origin: &Origin) -> Result<T, EndpointError> {
+        self.end_grant(principal, RevocationReason::RefreshReuse, origin).await?;
+        Err(EndpointError::InvalidGrant)
     }
 }
 

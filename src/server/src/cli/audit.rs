@@ -29,7 +29,7 @@ pub struct Search {
     /// Exactly this action, for example AI_TOOL_INVOKE.
     #[arg(long)]
     action: Option<String>,
-    /// Exactly this person, by e-mail address or id.
+    /// Exactly this person, by e-mail address (in any case) or id.
     #[arg(long)]
     actor: Option<String>,
     /// Exactly this tool.
@@ -59,7 +59,8 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Result<()> 
         from: time("from", search.from)?,
         until: time("until", search.until)?,
         action: search.action,
-        actor: search.actor,
+        // As the page does: addresses are stored in lower case, and ids have no capitals.
+        actor: search.actor.map(|actor| actor.trim().to_lowercase()),
         tool: search.tool,
         result,
         before: None,

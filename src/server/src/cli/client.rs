@@ -1,12 +1,14 @@
-//! `margay client list|add`.
+//! `margay client list|add|approve`.
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use margay_domain::{
-    client::{Client, ClientSource},
+    audit::{self, ActionResult, Actor, AuditEvent},
+    client::{Approval, Client, ClientSource},
     clock::Timestamp,
-    id::ClientId,
+    id::{AuditEventId, ClientId},
 };
+use serde_json::json;
 
 use super::Context;
 use crate::wiring::Parts;
@@ -15,7 +17,11 @@ use crate::wiring::Parts;
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
     /// Show all clients.
-    List,
+    List {
+        /// Only those that wait for approval.
+        #[arg(long)]
+        waiting: bool,
+    },
     /// Add a client by hand; prints its id. Clients that register themselves need no such step.
     Add {
         /// Its name.
@@ -24,22 +30,41 @@ pub enum ClientCommand {
         #[arg(long = "redirect-uri", required = true)]
         redirect_uris: Vec<String>,
     },
+    /// Let people authorize a client that waits for it (`oauth.registration = "admin_approval"`).
+    Approve {
+        /// Its id.
+        id: String,
+    },
 }
 
 pub(super) async fn run(context: &Context, command: ClientCommand) -> Result<()> {
-    let parts = Parts::open(&context.config).await?;
+    // Judged before anything is opened: what could never receive a code is no redirect URI (rows OR10, OD3).
+    if let ClientCommand::Add { redirect_uris, .. } = &command {
+        for uri in redirect_uris {
+            if let Err(reason) = margay_oauth::check_redirect_uri(uri) {
+                bail!("{uri:?} cannot be used: {reason}");
+            }
+        }
+    }
+    let parts = if matches!(command, ClientCommand::Add { .. }) {
+        Parts::open_or_create(&context.config).await?
+    } else {
+        Parts::open(&context.config).await?
+    };
     match command {
-        ClientCommand::List => {
-            let clients = parts.store.clients().list().await?;
+        ClientCommand::List { waiting } => {
+            let mut clients = parts.store.clients().list().await?;
+            clients.retain(|client| !waiting || client.approval == Approval::Waiting);
             context.print_rows(&["ID", "NAME", "LAST AUTHORIZED", "REDIRECT URIS"], &clients, |client| {
-                let last = client.last_authorized_at.map_or_else(|| "never".to_owned(), Timestamp::to_display);
+                let last = match (client.approval, client.last_authorized_at) {
+                    (Approval::Waiting, _) => "waits for approval".to_owned(),
+                    (Approval::Approved, Some(at)) => Timestamp::to_display(at),
+                    (Approval::Approved, None) => "never".to_owned(),
+                };
                 vec![client.id.to_string(), client.display_name().to_owned(), last, client.redirect_uris.join(" ")]
             })?;
         }
         ClientCommand::Add { name, redirect_uris } => {
-            if let Some(bad) = redirect_uris.iter().find(|uri| url::Url::parse(uri).is_err()) {
-                bail!("{bad:?} is not an absolute URI");
-            }
             let now = parts.clock.now();
             let client = Client {
                 id: ClientId::generate(now, parts.entropy.as_ref()),
@@ -49,13 +74,42 @@ pub(super) async fn run(context: &Context, command: ClientCommand) -> Result<()>
                 application_type: None,
                 grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
                 source: ClientSource::Preregistered,
+                approval: Approval::Approved,
+                document_fresh_until: None,
                 created_at: now,
                 last_authorized_at: None,
             };
             parts.store.clients().create(&client).await?;
             println!("{}", client.id);
         }
+        ClientCommand::Approve { id } => approve(&parts, &ClientId::new(id)).await?,
     }
     parts.store.close().await;
+    Ok(())
+}
+
+async fn approve(parts: &Parts, id: &ClientId) -> Result<()> {
+    let clients = parts.store.clients();
+    let Some(client) = clients.get(id).await? else { bail!("there is no client with the id {id}") };
+    if !clients.approve(id).await? {
+        println!("{} does not wait for approval", client.display_name());
+        return Ok(());
+    }
+    let now = parts.clock.now();
+    let event = AuditEvent {
+        id: AuditEventId::generate(now, parts.entropy.as_ref()),
+        timestamp: now,
+        action_name: audit::APPROVE_MCP_CLIENT.to_owned(),
+        action_description: format!("Let people connect {}", client.display_name()),
+        action_result: ActionResult::Succeeded,
+        action_params: json!({ "clientId": client.id }),
+        action_details: json!({ "clientName": client.name, "redirectUris": client.redirect_uris }),
+        actor: Actor::command_line(),
+        errors: Vec::new(),
+        source_ip: None,
+        user_agent: None,
+    };
+    parts.store.audit_log().record(event).await?;
+    println!("People may connect {} now", client.display_name());
     Ok(())
 }

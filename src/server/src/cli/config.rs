@@ -15,9 +15,12 @@ pub enum ConfigCommand {
 }
 
 pub(super) fn run(context: &Context, command: &ConfigCommand) -> Result<()> {
-    let addresses = context.config.addresses(context.config.server.listen)?;
     match command {
-        ConfigCommand::Check => println!("The configuration is good. MCP endpoint: {}/mcp", addresses.api_url),
+        ConfigCommand::Check => {
+            context.config.validate()?;
+            let addresses = context.config.addresses(context.config.server.listen)?;
+            println!("The configuration is good. MCP endpoint: {}/mcp", addresses.api_url);
+        }
         ConfigCommand::Print => {
             let mut shown = context.config.clone();
             if let Ok(mut url) = url::Url::parse(&shown.database.url)

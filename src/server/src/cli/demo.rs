@@ -1,12 +1,13 @@
 //! `margay demo`.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 use anyhow::{Result, bail};
 use margay_domain::secret::{Secret, SecretKind};
 
 use super::{Context, serve};
 use crate::{
+    config::Config,
     demo::{self, Content},
     wiring::Parts,
 };
@@ -33,19 +34,30 @@ pub(super) async fn run(mut context: Context, args: Args) -> Result<()> {
     }
     let throw_away = if context.data_dir_given { None } else { Some(tempfile::tempdir()?) };
     if let Some(dir) = &throw_away {
-        dir.path().clone_into(&mut context.config.data.dir);
+        keep_apart(&mut context.config, dir.path());
     }
-    let parts = Parts::open(&context.config).await?;
+    context.config.validate()?;
+    // Before anything is made or changed: on a used port this may well be the second start of the same demo.
+    let listener = serve::bind(&context.config).await?;
+    let parts = Parts::open_or_create(&context.config).await?;
     let given = std::env::var("MARGAY_DEMO_PASSWORD").ok().filter(|password| !password.is_empty());
     let password = given.clone().unwrap_or_else(|| {
         Secret::generate(SecretKind::Setup, parts.entropy.as_ref()).expose().chars().skip(4).take(16).collect()
     });
-    let dir = context.config.data.dir.display();
+    let (place, advice) = if context.config.database.url.is_empty() {
+        (context.config.data.dir.display().to_string(), "name another folder with --data-dir")
+    } else {
+        ("the database of database.url".to_owned(), "name another one, or leave database.url empty")
+    };
     match demo::content(&parts).await? {
-        Content::Real => bail!("{dir} holds an installation that is not a demo; name another folder with --data-dir"),
+        Content::Real => bail!("{place} holds an installation that is not a demo; {advice}"),
         Content::Demo => {
-            println!("Using the demo data in {dir}");
+            println!("Using the demo data in {place}");
             demo::set_passwords(&parts, &password).await?;
+        }
+        Content::Unfinished(begun) => {
+            println!("Finishing the demo data in {place}, which an earlier start began …");
+            println!("{}", demo::finish(&parts, begun, &password).await?);
         }
         Content::Empty => {
             println!("Making a week of logs, detections and alerts …");
@@ -53,7 +65,7 @@ pub(super) async fn run(mut context: Context, args: Args) -> Result<()> {
         }
     }
     let notice = "This is the demo: everything in it is made up.".to_owned();
-    let running = serve::start(&context.config, parts, Some(notice)).await?;
+    let running = serve::start_on(listener, &context.config, parts, Some(notice)).await?;
     println!();
     println!("Margay is ready at {}", running.application.addresses.console_url);
     println!("MCP endpoint:       {}/mcp", running.application.addresses.api_url);
@@ -63,4 +75,24 @@ pub(super) async fn run(mut context: Context, args: Args) -> Result<()> {
         None => println!("with the password  {password}"),
     }
     running.until_stopped().await
+}
+
+/// Puts a demo that is thrown away at the end into `dir`, and keeps it out of a configured PostgreSQL: its accounts
+/// are known to everybody, and would stay there.
+fn keep_apart(config: &mut Config, dir: &Path) {
+    dir.clone_into(&mut config.data.dir);
+    config.database.url.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demo_that_is_thrown_away_uses_no_configured_database() {
+        let mut config = Config::default();
+        config.database.url = "postgres://margay@db.example.com/margay".to_owned();
+        keep_apart(&mut config, Path::new("/tmp/demo"));
+        assert_eq!(config.database(), margay_store::Database::Sqlite { path: "/tmp/demo/margay.db".into() });
+    }
 }

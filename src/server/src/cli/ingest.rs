@@ -1,9 +1,9 @@
 //! `margay ingest LOG_TYPE FILE…`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use margay_domain::ports::DataLake as _;
+use margay_lake::{IngestError, is_same_file, rejects_beside};
 
 use super::Context;
 use crate::wiring::Parts;
@@ -25,25 +25,23 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<()> {
     if args.rejects.is_some() && args.files.len() > 1 {
         bail!("--rejects can be given with one file only");
     }
-    let parts = Parts::open(&context.config).await?;
+    check_rejects(&args.files, args.rejects.as_deref())?;
+    let parts = Parts::open_or_create(&context.config).await?;
     let mut reports = Vec::new();
     for file in &args.files {
-        let report = parts
-            .lake
-            .ingest_file(&args.log_type, file, args.rejects.as_deref(), parts.clock.now())
-            .await
-            .with_context(|| format!("{}", file.display()))?;
+        let report = match parts.lake.ingest(&args.log_type, file, args.rejects.as_deref(), parts.clock.now()).await {
+            Ok(report) => report,
+            Err(IngestError::Lake(error)) => return Err(error).with_context(|| file.display().to_string()),
+            // These name the file they are about.
+            Err(other) => return Err(other.into()),
+        };
         if !context.json {
             println!("{}: {} of {} events stored", file.display(), report.stored, report.lines);
             for rejected in report.rejected.iter().take(10) {
                 println!("  line {}: {}", rejected.line, rejected.reason);
             }
             if report.rejected_total > 0 {
-                let kept = args.rejects.clone().unwrap_or_else(|| {
-                    let mut name = file.clone().into_os_string();
-                    name.push(".rejected");
-                    PathBuf::from(name)
-                });
+                let kept = args.rejects.clone().unwrap_or_else(|| rejects_beside(file));
                 println!("  {} lines rejected, kept in {}", report.rejected_total, kept.display());
             }
             if report.misfits > 0 {
@@ -57,4 +55,49 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<()> {
     }
     parts.store.close().await;
     Ok(())
+}
+
+/// Refuses, before anything is opened, to write rejected lines over a file that is to be read.
+fn check_rejects(files: &[PathBuf], rejects: Option<&Path>) -> Result<()> {
+    for file in files {
+        let kept = rejects.map_or_else(|| rejects_beside(file), Path::to_path_buf);
+        if let Some(read) = files.iter().find(|read| is_same_file(read, &kept)) {
+            bail!(
+                "the rejected lines of {} would go into {}, which is read too; name another file with --rejects",
+                file.display(),
+                read.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejected_lines_never_overwrite_what_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for name in ["a", "b", "a.rejected"] {
+            std::fs::write(path(name), "x\n").unwrap();
+        }
+        std::fs::create_dir(path("c")).unwrap();
+        let refused = |files: &[&str], rejects: Option<PathBuf>| {
+            let files: Vec<PathBuf> = files.iter().map(|name| path(name)).collect();
+            check_rejects(&files, rejects.as_deref()).map_err(|error| error.to_string())
+        };
+        assert_eq!(refused(&["a", "b"], None), Ok(()));
+        assert_eq!(refused(&["a"], Some(path("b"))), Ok(()));
+        assert_eq!(refused(&["missing"], Some(path("missing"))), Ok(()));
+        assert!(refused(&["a"], Some(path("a"))).is_err_and(|text| text.contains("--rejects")));
+        assert!(refused(&["a"], Some(path("c/../a"))).is_err());
+        assert!(refused(&["b", "a", "a.rejected"], None).is_err());
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(path("a"), path("link")).unwrap();
+            assert!(refused(&["a"], Some(path("link"))).is_err());
+        }
+    }
 }

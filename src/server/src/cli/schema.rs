@@ -8,7 +8,7 @@ use margay_domain::{log_schema::LogSchema, ports::DataLake as _};
 use serde::Deserialize;
 
 use super::Context;
-use crate::wiring::Parts;
+use crate::{config::Config, wiring::Parts};
 
 /// What to do with log schemas.
 #[derive(Debug, Subcommand)]
@@ -40,22 +40,19 @@ struct Head {
 }
 
 pub(super) async fn run(context: &Context, command: SchemaCommand) -> Result<()> {
-    let parts = Parts::open(&context.config).await?;
     match command {
         SchemaCommand::List => {
+            let parts = Parts::open(&context.config).await?;
             let schemas = parts.store.log_schemas().list().await?;
             context.print_rows(&["LOG TYPE", "REVISION", "MANAGED", "DESCRIPTION"], &schemas, |schema| {
                 let revision = schema.revision.to_string();
                 vec![schema.name.clone(), revision, schema.is_managed.to_string(), schema.description.clone()]
             })?;
+            parts.store.close().await;
         }
-        SchemaCommand::Check { files } => {
-            for file in files {
-                let (head, _) = read(&parts, &file)?;
-                println!("{}: {} is good", file.display(), head.schema);
-            }
-        }
+        SchemaCommand::Check { files } => check(&context.config, &files).await?,
         SchemaCommand::Add { files } => {
+            let parts = Parts::open_or_create(&context.config).await?;
             for file in files {
                 let (head, spec) = read(&parts, &file)?;
                 if !head.schema.starts_with("Custom.") {
@@ -76,7 +73,22 @@ pub(super) async fn run(context: &Context, command: SchemaCommand) -> Result<()>
                 parts.store.log_schemas().put(&schema).await?;
                 println!("Added {}", schema.name);
             }
+            parts.store.close().await;
         }
+    }
+    Ok(())
+}
+
+/// Needs no installation, and touches none: the lake that reads the schemas is made for this moment only.
+async fn check(config: &Config, files: &[PathBuf]) -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let mut config = config.clone();
+    scratch.path().clone_into(&mut config.data.dir);
+    config.database.url.clear();
+    let parts = Parts::open_or_create(&config).await?;
+    for file in files {
+        let (head, _) = read(&parts, file)?;
+        println!("{}: {} is good", file.display(), head.schema);
     }
     parts.store.close().await;
     Ok(())

@@ -1,8 +1,9 @@
 //! `margay serve`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
+use margay_oauth::{OAuth, RELOAD_EVERY};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -11,9 +12,6 @@ use crate::{
     config::Config,
     wiring::{Application, Parts},
 };
-
-/// How long a client that registered may wait for its first authorization.
-const UNUSED_CLIENT_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
 /// Serve pages, authorization server and MCP endpoint.
 #[derive(Debug, clap::Args)]
@@ -27,7 +25,8 @@ pub(super) async fn run(mut context: Context, args: Args) -> Result<()> {
     if let Some(listen) = args.listen {
         context.config.server.listen = listen;
     }
-    let parts = Parts::open(&context.config).await?;
+    context.config.validate()?;
+    let parts = Parts::open_or_create(&context.config).await?;
     let running = start(&context.config, parts, None).await?;
     println!("Margay is ready at {}", running.application.addresses.console_url);
     println!("MCP endpoint:       {}/mcp", running.application.addresses.api_url);
@@ -50,18 +49,37 @@ pub struct Running {
 
 /// Binds, wires and serves in the background.
 pub async fn start(config: &Config, parts: Parts, notice: Option<String>) -> Result<Running> {
+    let listener = bind(config).await?;
+    start_on(listener, config, parts, notice).await
+}
+
+/// Takes the port: first of all, where a server that finds it in use must leave no trace.
+pub(super) async fn bind(config: &Config) -> Result<TcpListener> {
     let listen = config.server.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| match listen.port() {
+    TcpListener::bind(listen).await.with_context(|| match listen.port() {
         0 => format!("cannot listen on {listen}"),
         port => format!("cannot listen on {listen}: is port {port} in use? Choose another with --listen"),
-    })?;
+    })
+}
+
+/// Wires and serves in the background, on a port that is taken already.
+pub(super) async fn start_on(
+    listener: TcpListener,
+    config: &Config,
+    parts: Parts,
+    notice: Option<String>,
+) -> Result<Running> {
     let bound = listener.local_addr()?;
     let stop = CancellationToken::new();
     let application = Application::new(config, parts, bound, notice, stop.clone()).await?;
     let service = application.router.clone().into_make_service_with_connect_info::<SocketAddr>();
     let stopped = stop.clone().cancelled_owned();
     let task = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
-    tokio::spawn(collect_garbage(application.parts.clone(), stop.clone()));
+    let unused = Config::days(config.oauth.unused_client_days);
+    // A key must outlive the last token that it signed, with some time for clocks that differ.
+    let retired = Config::minutes(config.oauth.access_token_minutes).saturating_mul(2) + Duration::from_hours(1);
+    tokio::spawn(collect_garbage(application.parts.clone(), Lifetimes { unused, retired }, stop.clone()));
+    tokio::spawn(reload_keys(Arc::clone(&application.oauth), stop.clone()));
     Ok(Running { application, bound, task, stop })
 }
 
@@ -95,8 +113,30 @@ async fn signalled() -> Result<()> {
     Ok(())
 }
 
+/// How long what has ended is kept.
+struct Lifetimes {
+    /// A client that came by itself and that nobody ever authorized (row OD7).
+    unused: Duration,
+    /// A signing key that no longer signs.
+    retired: Duration,
+}
+
+/// Follows a rotation of the signing keys, which the command line makes in another process.
+async fn reload_keys(oauth: Arc<OAuth>, stop: CancellationToken) {
+    let mut often = tokio::time::interval(RELOAD_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = often.tick() => {}
+        }
+        if let Err(error) = oauth.reload_keys().await {
+            tracing::warn!(%error, "the signing keys could not be read again; the present ones stay in use");
+        }
+    }
+}
+
 /// Removes what has ended, once an hour.
-async fn collect_garbage(parts: Parts, stop: CancellationToken) {
+async fn collect_garbage(parts: Parts, keep: Lifetimes, stop: CancellationToken) {
     let mut hourly = tokio::time::interval(Duration::from_hours(1));
     loop {
         tokio::select! {
@@ -109,7 +149,8 @@ async fn collect_garbage(parts: Parts, stop: CancellationToken) {
             ("flows", store.flows().collect(now).await),
             ("codes and refresh tokens", store.grants().collect(now).await),
             ("sessions", store.sessions().collect_expired(now).await),
-            ("unused clients", store.clients().collect_unused(now.minus(UNUSED_CLIENT_LIFETIME)).await),
+            ("unused clients", store.clients().collect_unused(now.minus(keep.unused)).await),
+            ("retired signing keys", store.signing_keys().collect(now.minus(keep.retired)).await),
         ];
         for (what, result) in removed {
             match result {

@@ -5,7 +5,8 @@ use std::io::{BufRead as _, IsTerminal as _};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use margay_domain::clock::Timestamp;
-use margay_signin::accounts::{Accounts, NewAccount};
+use margay_signin::accounts::{Accounts, KeepConnections, NewAccount};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
 use crate::wiring::Parts;
@@ -13,7 +14,7 @@ use crate::wiring::Parts;
 /// What to do with people.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Add a person. The password is read from standard input, or from MARGAY_USER_PASSWORD.
+    /// Add a person. Asks for the password; it may also be piped in, or stand in MARGAY_USER_PASSWORD.
     Add(Add),
     /// Show all people.
     List,
@@ -24,10 +25,13 @@ pub enum UserCommand {
         /// The role's name.
         role: String,
     },
-    /// Give a person another password, and end their browser sessions.
+    /// Give a person another password, and end their browser sessions and connections. Asks for it as `add` does.
     SetPassword {
         /// The person.
         email: String,
+        /// Leave the connections of their clients alone, because nobody else knew the old password.
+        #[arg(long)]
+        keep_connections: bool,
     },
     /// Let a disabled person sign in again.
     Enable {
@@ -58,7 +62,11 @@ pub struct Add {
 }
 
 pub(super) async fn run(context: &Context, command: UserCommand) -> Result<()> {
-    let parts = Parts::open(&context.config).await?;
+    let parts = if matches!(command, UserCommand::Add(_)) {
+        Parts::open_or_create(&context.config).await?
+    } else {
+        Parts::open(&context.config).await?
+    };
     let accounts = accounts(&parts);
     match command {
         UserCommand::Add(add) => {
@@ -84,9 +92,10 @@ pub(super) async fn run(context: &Context, command: UserCommand) -> Result<()> {
             accounts.set_role(&email, &role).await?;
             println!("{email} has the role {role} now.");
         }
-        UserCommand::SetPassword { email } => {
-            accounts.set_password(&email, password()?).await?;
-            println!("{email} has a new password; their browser sessions have ended.");
+        UserCommand::SetPassword { email, keep_connections } => {
+            let keep = if keep_connections { KeepConnections::Yes } else { KeepConnections::No };
+            let ended = accounts.set_password(&email, password()?, keep).await?;
+            println!("{email} has a new password; their browser sessions and {ended} connections have ended.");
         }
         UserCommand::Enable { email } => {
             accounts.enable(&email).await?;
@@ -112,20 +121,33 @@ pub(crate) fn accounts(parts: &Parts) -> Accounts {
     }
 }
 
-/// From the environment, else one line of standard input. Never an argument: those stand in process lists.
+/// From the environment, else typed or piped in. Never an argument: those stand in process lists.
 fn password() -> Result<String> {
     if let Ok(password) = std::env::var("MARGAY_USER_PASSWORD") {
         return Ok(password);
     }
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        eprint!("Password (at least 12 characters, shown as you type): ");
-    }
-    let mut line = String::new();
-    stdin.lock().read_line(&mut line).context("cannot read the password")?;
-    let password = line.trim_end_matches(['\r', '\n']).to_owned();
+    let password = if std::io::stdin().is_terminal() { typed()? } else { piped()? };
     if password.is_empty() {
         bail!("no password given: type it, pipe it in, or set MARGAY_USER_PASSWORD");
     }
     Ok(password)
+}
+
+/// Typed without being shown, and therefore twice: nobody sees a slip.
+fn typed() -> Result<String> {
+    // Ctrl-C has to end the prompt, not the process: only then is the terminal put back to showing what is typed.
+    let _interrupt = signal(SignalKind::interrupt())?;
+    let ask = |prompt: &str| rpassword::prompt_password(prompt).context("cannot read the password");
+    let password = ask("Password (at least 12 characters, not shown): ")?;
+    if !password.is_empty() && ask("The same password again: ")? != password {
+        bail!("the two passwords differ, so nothing was changed");
+    }
+    Ok(password)
+}
+
+/// The first line of standard input.
+fn piped() -> Result<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).context("cannot read the password")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

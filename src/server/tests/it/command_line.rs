@@ -2,23 +2,33 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
-fn margay(dir: &Path, arguments: &[&str]) -> Output {
+/// The binary in `dir`, with its data in `dir/data` unless the arguments say otherwise.
+pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
+    prepare(Command::new(env!("CARGO_BIN_EXE_margay")), dir, arguments)
+}
+
+/// Gives `command`, which runs the binary, a folder and arguments.
+pub(crate) fn prepare(mut command: Command, dir: &Path, arguments: &[&str]) -> Command {
     let data_dir: &[&str] = if arguments.contains(&"--data-dir") { &[] } else { &["--data-dir", "data"] };
-    Command::new(env!("CARGO_BIN_EXE_margay"))
+    command
         .current_dir(dir)
         .env_remove("MARGAY_SERVER__LISTEN")
         .args(data_dir)
         .args(arguments)
-        .env("MARGAY_USER_PASSWORD", "a long enough password")
-        .output()
-        .expect("the binary runs")
+        .env("MARGAY_USER_PASSWORD", "a long enough password");
+    command
 }
 
-fn refused(output: &Output) -> String {
+pub(crate) fn margay(dir: &Path, arguments: &[&str]) -> Output {
+    command(dir, arguments).output().expect("the binary runs")
+}
+
+pub(crate) fn refused(output: &Output) -> String {
     assert!(!output.status.success());
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(text.trim().lines().count(), 1, "one sentence: {text}");
@@ -26,7 +36,7 @@ fn refused(output: &Output) -> String {
     text
 }
 
-fn done(output: &Output) -> String {
+pub(crate) fn done(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -49,6 +59,28 @@ fn people_and_roles() {
     let events: serde_json::Value = serde_json::from_str(&done(&run(&["audit", "search", "--json"]))).expect("JSON");
     assert_eq!(events.as_array().expect("events").len(), 4, "each change is one event: {events}");
     assert!(!events.to_string().contains("a long enough password"));
+    let own = done(&run(&["audit", "search", "--json", "--actor", "COMMAND-line "]));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&own).expect("JSON"), events, "in any case");
+}
+
+/// No argument, and no echo: who pipes it in needs no terminal.
+#[test]
+fn a_password_can_be_piped_in() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str], input: &str| {
+        let mut command = command(dir.path(), arguments);
+        command.env_remove("MARGAY_USER_PASSWORD").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(input.as_bytes()).expect("written");
+        drop(stdin);
+        child.wait_with_output().expect("an end")
+    };
+    done(&run(&["user", "add", "ana@example.com", "--role", "Admin"], "a long enough password\r\nmore\n"));
+    done(&run(&["user", "set-password", "Ana@example.com"], "another long password"));
+    assert!(refused(&run(&["user", "set-password", "ana@example.com"], "short\n")).contains("12"));
+    assert!(refused(&run(&["user", "set-password", "ana@example.com"], "\n")).contains("MARGAY_USER_PASSWORD"));
+    assert!(refused(&run(&["user", "set-password", "ana@example.com"], "")).contains("no password given"));
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 mod browser;
 mod client;
+mod documents;
 mod html;
 mod json;
 mod server;
 
 pub(crate) use browser::Browser;
 pub(crate) use client::{Client, Tokens};
+pub(crate) use documents::{Document, DocumentSite};
 pub(crate) use html::Html;
 pub(crate) use json::{JsonRequest, JsonResponse};
 pub(crate) use server::{Engine, PASSWORD, TestServer};

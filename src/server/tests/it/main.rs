@@ -4,18 +4,34 @@
 
 #![expect(clippy::expect_used, reason = "in a test, stopping is the right answer to what must not happen")]
 
+mod all_connections;
 mod audit;
 mod bad_input;
+mod blocked_redirects;
+mod client_documents;
 mod command_line;
+mod configuration;
 mod connections;
 mod consent;
+mod data_folder;
+mod demo;
 mod discovery;
+mod first_admin;
 mod harness;
+mod keys;
+mod last_used;
 mod mcp;
+mod model;
+mod real_data;
 mod redirects;
 mod registration;
 mod remote_mcp;
 mod roles;
+mod rows;
+mod session_changes;
+mod setup_again;
 mod sign_in;
+mod switch_account;
 mod tokens;
 mod tools;
+mod waiting_clients;

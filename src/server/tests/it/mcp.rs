@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Browser, Client, JsonRequest, JsonResponse, TestServer, story};
 
-async fn legacy(server: &TestServer, token: &str, session: Option<&str>, body: Value) -> reqwest::Response {
+pub(crate) async fn legacy(server: &TestServer, token: &str, session: Option<&str>, body: Value) -> reqwest::Response {
     let mut request = reqwest::Client::new()
         .post(format!("{}/mcp", server.url))
         .bearer_auth(token)
@@ -17,13 +17,13 @@ async fn legacy(server: &TestServer, token: &str, session: Option<&str>, body: V
     request.send().await.expect("an answer")
 }
 
-async fn event(response: reqwest::Response) -> Value {
+pub(crate) async fn event(response: reqwest::Response) -> Value {
     let text = response.text().await.expect("text");
     let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).rfind(|data| !data.is_empty());
     serde_json::from_str(data.unwrap_or(&text)).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-fn initialize() -> Value {
+pub(crate) fn initialize() -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } } })
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use margay_domain::audit::{AuditQuery, REVOKE_MCP_CONNECTION};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -123,6 +124,23 @@ story! {
             })
             .collect();
         assert_eq!(successors.len(), 1);
+        let successor = successors.into_iter().next().expect("a successor");
+        let (status, body) = client.refresh(&successor).await;
+        assert_eq!(status, StatusCode::OK, "nobody is signed out: {body}");
+        let tokens_now = Tokens::read(&body);
+
+        // Row OF1: one late replay ends the family, and the audit log says so, once.
+        server.advance(Duration::from_secs(46));
+        for _ in 0..2 {
+            let (status, body) = client.refresh(&tokens.refresh).await;
+            assert_eq!((status, &body["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_grant")));
+        }
+        assert_eq!(client.refresh(&tokens_now.refresh).await.1["error"], "invalid_grant");
+        let query = AuditQuery { action: Some(REVOKE_MCP_CONNECTION.to_owned()), limit: 10, ..AuditQuery::default() };
+        let events = server.parts.store.audit_log().search(&query).await.expect("events");
+        let [event] = events.as_slice() else { panic!("one event: {events:?}") };
+        assert_eq!(event.action_params["reason"], "refresh_reuse");
+        assert_eq!(event.action_details["userEmail"], "viewer@example.com");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use margay_domain::{
-    client::{Client, ClientSource},
+    client::{Approval, Client, ClientSource},
     clock::Timestamp,
     grant::{AuthorizationCode, Grant, RefreshToken},
     id::{ClientId, GrantId, RoleId, UserId},
@@ -57,6 +57,8 @@ pub(crate) fn client(name: &str) -> Client {
         application_type: None,
         grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
         source: ClientSource::Registered,
+        approval: Approval::Approved,
+        document_fresh_until: None,
         created_at: NOW,
         last_authorized_at: None,
     }

@@ -2,9 +2,9 @@
 
 use margay_domain::{
     clock::Timestamp,
-    grant::{Grant, RevocationReason},
+    grant::{Grant, RefreshToken, RevocationReason},
     id::{GrantId, RoleId, UserId},
-    ports::{CodeRedemption, StoreError},
+    ports::{CodeRedemption, RefreshRotation, StoreError},
 };
 use margay_store::Store;
 
@@ -28,6 +28,8 @@ checks! {
     all_grants_of_a_person_end,
     uses_are_noted_once_a_minute,
     what_has_ended_is_collected,
+    what_was_used_is_kept_as_long_as_its_grant,
+    a_grant_that_cannot_begin_is_discarded,
 }
 
 async fn grants_are_made_and_found(store: Store) {
@@ -237,11 +239,43 @@ async fn what_has_ended_is_collected(store: Store) {
 
     // The codes live until 60, the refresh tokens until 3600.
     assert_eq!(grants.collect(later(10)).await.unwrap(), 0, "the code of the pending grant is still good");
-    assert_eq!(grants.collect(later(61)).await.unwrap(), 5, "3 codes, the token of the revoked, the pending grant");
+    assert_eq!(grants.collect(later(61)).await.unwrap(), 4, "3 codes and the token of the revoked");
+    assert!(grants.get(&pending.id).await.unwrap().is_some(), "its code may just have been exchanged");
+    assert_eq!(grants.collect(later(601)).await.unwrap(), 1, "the pending grant");
     assert_eq!(grants.get(&pending.id).await.unwrap(), None);
     assert!(grants.get(&revoked.id).await.unwrap().is_some(), "connections stay visible");
     assert!(grants.refresh_token(&hash(1)).await.unwrap().is_some());
     assert!(grants.refresh_token(&hash(2)).await.unwrap().is_none());
     assert_eq!(grants.collect(later(3_601)).await.unwrap(), 1);
     assert!(grants.get(&active.id).await.unwrap().is_some());
+}
+
+/// Rows OC3 and OF1: a replay is noticed however late.
+async fn what_was_used_is_kept_as_long_as_its_grant(store: Store) {
+    people_and_client(&store).await;
+    let grants = store.grants();
+    let used = grant("used");
+    grants.create(&used, &code(1, &used)).await.unwrap();
+    assert_eq!(redeem(&store, 1, later(5)).await, "fresh");
+    assert!(grants.activate(&used.id, Some(&refresh(1, &used)), later(5)).await.unwrap());
+    let next = RefreshToken { expires_at: later(9_000), ..refresh(2, &used) };
+    let grace = std::time::Duration::from_secs(45);
+    assert!(matches!(grants.rotate(&hash(1), &next, later(10), grace).await.unwrap(), RefreshRotation::Rotated));
+    assert_eq!(grants.collect(later(5_000)).await.unwrap(), 0);
+    assert_eq!(redeem(&store, 1, later(5_000)).await, "replayed");
+    assert!(matches!(grants.rotate(&hash(1), &next, later(5_000), grace).await.unwrap(), RefreshRotation::Reused));
+    assert!(grants.revoke(&used.id, RevocationReason::RefreshReuse, later(5_001)).await.unwrap());
+    assert_eq!(grants.collect(later(5_002)).await.unwrap(), 3, "the code and both tokens");
+}
+
+async fn a_grant_that_cannot_begin_is_discarded(store: Store) {
+    people_and_client(&store).await;
+    let grants = store.grants();
+    let (active, pending) = (active_grant(&store, "active", 1).await, grant("pending"));
+    grants.create(&pending, &code(3, &pending)).await.unwrap();
+    grants.discard(&pending.id).await.unwrap();
+    grants.discard(&active.id).await.unwrap();
+    assert_eq!(grants.get(&pending.id).await.unwrap(), None);
+    assert_eq!(redeem(&store, 3, later(1)).await, "unknown");
+    assert!(grants.get(&active.id).await.unwrap().is_some(), "only what never began");
 }

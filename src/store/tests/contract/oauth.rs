@@ -1,7 +1,7 @@
 //! `Clients` and `Flows`.
 
 use margay_domain::{
-    client::{Client, ClientSource},
+    client::{Approval, Client, ClientSource},
     flow::Flow,
     id::{ClientId, FlowId},
     ports::StoreError,
@@ -16,6 +16,8 @@ use crate::{
 checks! {
     clients_are_made_and_found,
     unused_clients_are_collected,
+    documents_are_put,
+    clients_are_approved_once,
     flows_are_made_and_found,
     a_flow_is_decided_once,
     a_flow_that_is_over_is_not_decided,
@@ -31,6 +33,8 @@ async fn clients_are_made_and_found(store: Store) {
         client_uri: None,
         application_type: Some("native".to_owned()),
         source: ClientSource::Preregistered,
+        approval: Approval::Approved,
+        document_fresh_until: None,
         created_at: later(1),
         ..client("bare")
     };
@@ -67,6 +71,60 @@ async fn unused_clients_are_collected(store: Store) {
     assert_eq!(clients.get(&unused.id).await.unwrap(), None);
     assert!(store.flows().get(&FlowId::new("flw_of_unused")).await.unwrap().is_none(), "goes with its client");
     assert_eq!(clients.list().await.unwrap().len(), 4);
+}
+
+async fn documents_are_put(store: Store) {
+    let clients = store.clients();
+    let first = Client {
+        id: ClientId::new("https://client.example/metadata.json"),
+        source: ClientSource::Document,
+        approval: Approval::Waiting,
+        document_fresh_until: Some(later(300)),
+        ..client("document")
+    };
+    clients.put_document(&first).await.unwrap();
+    assert_eq!(clients.get(&first.id).await.unwrap(), Some(first.clone()));
+    assert!(clients.approve(&first.id).await.unwrap());
+    clients.authorized(&first.id, later(5)).await.unwrap();
+    let changed = Client {
+        name: "Another name".to_owned(),
+        redirect_uris: vec!["https://client.example/new".to_owned()],
+        document_fresh_until: Some(later(900)),
+        created_at: later(400),
+        ..first.clone()
+    };
+    clients.put_document(&changed).await.unwrap();
+    let expected = Client {
+        approval: Approval::Approved,
+        created_at: first.created_at,
+        last_authorized_at: Some(later(5)),
+        ..changed
+    };
+    assert_eq!(clients.get(&first.id).await.unwrap(), Some(expected));
+
+    // A registered client is never replaced by a document.
+    clients.create(&client("registered")).await.unwrap();
+    let other = Client { id: client("registered").id, ..first };
+    assert!(matches!(clients.put_document(&other).await, Err(StoreError::Conflict(_))));
+    assert_eq!(clients.get(&other.id).await.unwrap(), Some(client("registered")));
+}
+
+async fn clients_are_approved_once(store: Store) {
+    let clients = store.clients();
+    let waiting = Client { approval: Approval::Waiting, ..client("waiting") };
+    clients.create(&waiting).await.unwrap();
+    clients.create(&Client { source: ClientSource::Preregistered, ..client("admin") }).await.unwrap();
+    assert_eq!(clients.count_unused().await.unwrap(), 1, "an admin's own does not count");
+    let approved = at_once(20, |_| {
+        let (clients, id) = (store.clients(), waiting.id.clone());
+        async move { clients.approve(&id).await.unwrap() }
+    })
+    .await;
+    assert_eq!(approved.into_iter().filter(|approved| *approved).count(), 1);
+    assert_eq!(clients.get(&waiting.id).await.unwrap().unwrap().approval, Approval::Approved);
+    assert!(!clients.approve(&ClientId::new("mcp_nobody")).await.unwrap());
+    clients.authorized(&waiting.id, NOW).await.unwrap();
+    assert_eq!(clients.count_unused().await.unwrap(), 0);
 }
 
 fn flow(name: &str, client: &ClientId) -> Flow {

@@ -18,6 +18,7 @@ checks! {
     internal_values_are_kept,
     an_internal_value_is_taken_once,
     several_nodes_agree_on_a_signing_key,
+    signing_keys_are_rotated_resealed_and_collected,
 }
 
 fn edited(revision: i64, domain: &str) -> RemoteMcpSettings {
@@ -67,6 +68,13 @@ async fn internal_values_are_kept(store: Store) {
     settings.set_internal("other", "").await.unwrap();
     assert_eq!(settings.internal("form").await.unwrap().as_deref(), Some("two"));
     assert_eq!(settings.internal("other").await.unwrap().as_deref(), Some(""));
+    assert_eq!(settings.ensure_internal("form", "three").await.unwrap(), "two", "what is there stays");
+    let made = at_once(20, |number| {
+        let settings = store.settings();
+        async move { settings.ensure_internal("key", &number.to_string()).await.unwrap() }
+    })
+    .await;
+    assert!(made.iter().all(|value| *value == made[0]), "{made:?}");
 }
 
 async fn an_internal_value_is_taken_once(store: Store) {
@@ -105,4 +113,25 @@ async fn several_nodes_agree_on_a_signing_key(store: Store) {
     assert!(current.iter().all(|key| key.id == only.id && key.private_der == only.private_der));
     let again = keys.ensure_current(&key(99)).await.unwrap();
     assert_eq!((again.id, again.created_at, again.retired_at), (only.id.clone(), only.created_at, None));
+}
+
+async fn signing_keys_are_rotated_resealed_and_collected(store: Store) {
+    let keys = store.signing_keys();
+    keys.ensure_current(&key(1)).await.unwrap();
+    keys.rotate(&key(2), later(100)).await.unwrap();
+    let states = |keys: Vec<StoredSigningKey>| -> Vec<_> { keys.into_iter().map(|k| (k.id, k.retired_at)).collect() };
+    let expected = [("key-2".to_owned(), None), ("key-1".to_owned(), Some(later(100)))];
+    assert_eq!(states(keys.list().await.unwrap()), expected);
+    assert!(keys.rotate(&key(2), later(200)).await.is_err(), "this id is there");
+    assert_eq!(states(keys.list().await.unwrap()), expected, "nothing was retired by what failed");
+    assert_eq!(keys.ensure_current(&key(3)).await.unwrap().id, "key-2");
+
+    assert!(!keys.reseal("key-2", b"other", b"sealed").await.unwrap());
+    assert!(keys.reseal("key-2", &[0, 2, 255], b"sealed").await.unwrap());
+    assert!(!keys.reseal("key-2", &[0, 2, 255], b"sealed again").await.unwrap(), "only once");
+    assert_eq!(keys.list().await.unwrap()[0].private_der, b"sealed");
+
+    assert_eq!(keys.collect(later(100)).await.unwrap(), 0, "before, not at");
+    assert_eq!(keys.collect(later(101)).await.unwrap(), 1);
+    assert_eq!(keys.list().await.unwrap().len(), 1, "the one that is not retired stays");
 }

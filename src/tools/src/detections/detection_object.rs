@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::JsonObject;
+
 // What lists show. Doc comments become part of each schema and cost a model's context: none on what speaks for itself.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -71,6 +73,7 @@ pub(crate) struct DetectionDetails {
     /// Python, or the YAML of a simple or correlation rule.
     body: String,
     /// Unit tests, as written.
+    #[schemars(with = "Vec<JsonObject>")]
     tests: Vec<Value>,
 }
 

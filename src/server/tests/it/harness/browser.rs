@@ -23,6 +23,35 @@ pub(crate) struct Answer {
     pub(crate) location: String,
 }
 
+impl Answer {
+    /// A header field; empty if it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// What it sets as cookies, with their attributes.
+    pub(crate) fn cookies(&self) -> Vec<String> {
+        let fields = self.headers.get_all(header::SET_COOKIE).iter();
+        fields.map(|cookie| cookie.to_str().expect("ASCII").to_owned()).collect()
+    }
+
+    /// Demands a page with this heading.
+    #[track_caller]
+    pub(crate) fn assert_page(&self, heading: &str) {
+        assert_eq!(self.status, StatusCode::OK, "{}: {}", self.location, self.page.text());
+        assert_eq!(self.page.heading(), heading);
+    }
+
+    /// Demands an error page with this status, which leads nowhere by itself.
+    #[track_caller]
+    pub(crate) fn assert_refused(&self, status: u16) {
+        assert_eq!(self.status.as_u16(), status, "{}: {}", self.location, self.page.text());
+        assert!(!self.headers.contains_key(header::LOCATION), "{}", self.location);
+        assert!(self.header("content-type").starts_with("text/html"), "{:?}", self.headers);
+        assert!(!self.page.heading().is_empty());
+    }
+}
+
 impl Browser {
     pub(crate) fn new(server: &TestServer) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
@@ -64,6 +93,22 @@ impl Browser {
             path = answer.location;
         }
         panic!("too many redirects at {path}");
+    }
+
+    /// Opens an address where nobody is signed in yet, signs in on the page that asks for it, and goes on from there.
+    pub(crate) async fn open_and_sign_in(&self, path: &str, email: &str) -> Answer {
+        let asked = self.open(path).await;
+        asked.assert_page("Sign in");
+        let fields = [
+            ("csrf", asked.page.input("csrf")),
+            ("next", asked.page.input("next")),
+            ("email", email.to_owned()),
+            ("password", PASSWORD.to_owned()),
+        ];
+        let answer = self.post("/sign-in", &fields).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.page.text());
+        assert!(answer.location.starts_with('/'), "{}", answer.location);
+        self.open(&answer.location).await
     }
 
     /// Posts a form.

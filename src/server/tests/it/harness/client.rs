@@ -31,15 +31,31 @@ impl Client {
     }
 
     pub(crate) async fn register_with(server: &TestServer, redirect_uri: &str) -> Self {
+        Self::register_as(server, json!({ "client_name": "Test client", "redirect_uris": [redirect_uri] })).await
+    }
+
+    /// Registers with this metadata, and goes on with the first of its redirect URIs.
+    pub(crate) async fn register_as(server: &TestServer, metadata: Value) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        let body = json!({ "client_name": "Test client", "redirect_uris": [redirect_uri] });
-        let response = http.post(format!("{}/oauth/register", server.url)).json(&body).send().await.expect("an answer");
+        let request = http.post(format!("{}/oauth/register", server.url)).json(&metadata);
+        let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), StatusCode::CREATED);
         let registered: Value = response.json().await.expect("JSON");
         Self {
             base: server.url.clone(),
             http,
             id: registered["client_id"].as_str().expect("an id").to_owned(),
+            redirect_uri: metadata["redirect_uris"][0].as_str().expect("a redirect URI").to_owned(),
+            verifier: "a-verifier-of-forty-three-characters-or-more.~".to_owned(),
+        }
+    }
+
+    /// A client that the server knows, or learns to know, by this id.
+    pub(crate) fn known_as(server: &TestServer, id: &str, redirect_uri: &str) -> Self {
+        Self {
+            base: server.url.clone(),
+            http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client"),
+            id: id.to_owned(),
             redirect_uri: redirect_uri.to_owned(),
             verifier: "a-verifier-of-forty-three-characters-or-more.~".to_owned(),
         }
@@ -97,6 +113,23 @@ impl Client {
         let url = url::Url::parse(&answer.location).expect("an absolute redirect");
         assert!(answer.location.starts_with(&self.redirect_uri), "{}", answer.location);
         url.query_pairs().into_owned().collect()
+    }
+
+    /// One parameter of the redirect back to this client.
+    pub(crate) fn parameter(&self, answer: &Answer, name: &str) -> Option<String> {
+        self.callback(answer).into_iter().find(|(given, _)| given == name).map(|(_, value)| value)
+    }
+
+    /// The error in the redirect back to this client. Whatever it is, the redirect names this server and has no code.
+    pub(crate) fn error(&self, answer: &Answer) -> String {
+        assert_eq!(self.parameter(answer, "code"), None, "{}", answer.location);
+        assert_eq!(self.parameter(answer, "iss").as_deref(), Some(self.base.as_str()), "{}", answer.location);
+        self.parameter(answer, "error").unwrap_or_else(|| panic!("no error in {}", answer.location))
+    }
+
+    /// The PKCE verifier of all its requests.
+    pub(crate) fn verifier(&self) -> &str {
+        &self.verifier
     }
 
     /// Approves exactly these permissions and returns the code.

@@ -10,16 +10,23 @@ use margay_domain::{
     rules::Permission,
     testing::ManualClock,
 };
+use margay_oauth::{OAuth, OAuthPorts};
 use margay_server::{
     cli::{Running, start},
     config::Config,
     wiring::Parts,
 };
-use margay_signin::accounts::{Accounts, NewAccount};
+use margay_signin::{
+    SignIn,
+    accounts::{Accounts, NewAccount},
+};
 use margay_store::{Database, test_postgres::TestPostgres};
 
 /// The password of everybody in these tests.
 pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// The three people, by the first part of their address, and their roles.
+const PEOPLE: [(&str, &str); 3] = [("admin", "Admin"), ("analyst", "Analyst"), ("viewer", "AnalystReadOnly")];
 
 /// Where the data is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +41,41 @@ pub(crate) struct TestServer {
     pub(crate) parts: Parts,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) config: Config,
+    oauth: Arc<OAuth>,
+    sign_in: Arc<SignIn>,
 }
 
 impl TestServer {
     /// Runs `story` against a new server and ends it.
     pub(crate) async fn run(engine: Engine, story: impl AsyncFnOnce(&Self)) {
+        Self::run_configured(engine, |_| {}, story).await;
+    }
+
+    /// The same with a changed configuration.
+    pub(crate) async fn run_configured(
+        engine: Engine,
+        change: impl FnOnce(&mut Config),
+        story: impl AsyncFnOnce(&Self),
+    ) {
+        Self::run_with(engine, &PEOPLE, change, story).await;
+    }
+
+    /// Runs `story` against a new server that knows nobody yet.
+    pub(crate) async fn run_empty(engine: Engine, story: impl AsyncFnOnce(&Self)) {
+        Self::run_with(engine, &[], |_| {}, story).await;
+    }
+
+    async fn run_with(
+        engine: Engine,
+        people: &[(&str, &str)],
+        change: impl FnOnce(&mut Config),
+        story: impl AsyncFnOnce(&Self),
+    ) {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::default();
         config.data.dir = dir.path().join("data");
         config.server.listen = ([127, 0, 0, 1], 0).into();
+        change(&mut config);
         let postgres = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => match TestPostgres::start().expect("PostgreSQL starts") {
@@ -59,26 +92,66 @@ impl TestServer {
         // Starts at the present, because cookies and logs carry it, and moves only when a story says so.
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let parts = Parts::open_with(&config, clock.clone(), Arc::new(OsEntropy)).await.expect("the data opens");
-        let server = Self::start(config, parts, clock).await;
+        let server = Self::start(config, parts, clock, people).await;
         story(&server.0).await;
         server.1.stop().await.expect("the server stops");
     }
 
-    async fn start(config: Config, parts: Parts, clock: Arc<ManualClock>) -> (Self, Running) {
+    async fn start(config: Config, parts: Parts, clock: Arc<ManualClock>, people: &[(&str, &str)]) -> (Self, Running) {
         let accounts = accounts(&parts);
-        for (name, role) in [("admin", "Admin"), ("analyst", "Analyst"), ("viewer", "AnalystReadOnly")] {
+        for (name, role) in people {
             let account = NewAccount {
                 email: format!("{name}@example.com"),
-                given_name: name.to_owned(),
+                given_name: (*name).to_owned(),
                 family_name: "Example".to_owned(),
-                role: role.to_owned(),
+                role: (*role).to_owned(),
                 password: Some(PASSWORD.to_owned()),
             };
             accounts.create_user(account).await.expect("an account");
         }
         let running = start(&config, parts.clone(), None).await.expect("the server starts");
-        let url = running.application.addresses.console_url.clone();
-        (Self { url, parts, clock, config }, running)
+        // Where it listens, which is its public address too, unless a story configured another one.
+        let url = format!("http://{}", running.bound);
+        let oauth = Arc::clone(&running.application.oauth);
+        let sign_in = Arc::clone(&running.application.sign_in);
+        (Self { url, parts, clock, config, oauth, sign_in }, running)
+    }
+
+    /// Another node of the same installation, on a port of its own. It ends with the test.
+    pub(crate) async fn another_node(&self) -> Self {
+        let running = start(&self.config, self.parts.clone(), None).await.expect("the node starts");
+        let url = format!("http://{}", running.bound);
+        let oauth = Arc::clone(&running.application.oauth);
+        let sign_in = Arc::clone(&running.application.sign_in);
+        let (parts, clock, config) = (self.parts.clone(), Arc::clone(&self.clock), self.config.clone());
+        Self { url, parts, clock, config, oauth, sign_in }
+    }
+
+    /// The path of the link for the first admin, as `margay serve` prints it; `None` if somebody can sign in.
+    pub(crate) async fn setup_link(&self) -> Option<String> {
+        self.sign_in.ensure_setup_link().await.expect("the store answers")
+    }
+
+    /// What a running server does now and then.
+    pub(crate) async fn reload_keys(&self) {
+        self.oauth.reload_keys().await.expect("the keys are read");
+    }
+
+    /// For a second authorization server on the same data.
+    pub(crate) fn oauth_ports(&self) -> OAuthPorts {
+        let store = &self.parts.store;
+        OAuthPorts {
+            clients: store.clients(),
+            flows: store.flows(),
+            grants: store.grants(),
+            settings: store.settings(),
+            signing_keys: store.signing_keys(),
+            users: store.users(),
+            roles: store.roles(),
+            audit: store.audit_log(),
+            clock: self.clock.clone(),
+            entropy: self.parts.entropy.clone(),
+        }
     }
 
     /// Moves the server's clock.
