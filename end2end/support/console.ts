@@ -32,3 +32,36 @@ export function watch(page: Page): { problems: string[] } {
   });
   return { problems };
 }
+
+/** Saves the redirect allowlist as somebody who is signed in as an admin: exactly these entries. */
+export async function allow(page: Page, domains: string[], schemes: string[]): Promise<void> {
+  const path = "/settings/ai-automation/remote-mcp";
+  await page.goto(path);
+  const field = (name: string) => page.locator(`input[name="${name}"]`).first().inputValue();
+  const form = new URLSearchParams({ csrf: await field("csrf"), revision: await field("revision") });
+  for (const domain of domains) form.append("domain", domain);
+  for (const scheme of schemes) form.append("scheme", scheme);
+  const saved = await page.request.post(path, {
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    data: form.toString(),
+  });
+  expect(saved.ok(), await saved.text()).toBe(true);
+}
+
+/** Tries to connect a client whose redirect URI nobody has allowed, as the person who is signed in. */
+export async function tryBlockedClient(page: Page, name: string, redirectUri: string): Promise<void> {
+  const registered = await page.request.post("/oauth/register", {
+    data: { client_name: name, redirect_uris: [redirectUri] },
+  });
+  const { client_id } = (await registered.json()) as { client_id: string };
+  const query = new URLSearchParams({
+    response_type: "code",
+    client_id,
+    redirect_uri: redirectUri,
+    code_challenge: "A".repeat(43),
+    code_challenge_method: "S256",
+    state: "s",
+  });
+  const response = await page.goto(`/oauth/authorize?${query}`);
+  expect(response?.status()).toBe(400);
+}

@@ -9,6 +9,7 @@ test("the consent page counts, and refuses an empty selection before it is sent"
   try {
     await page.goto(await program.begin());
     await fillSignIn(page, people.viewer);
+    await expect(page.getByRole("heading", { level: 1, name: "MCP authorization" })).toBeVisible();
     const total = await page.getByRole("checkbox").count();
     const count = page.getByText(/\d+ of \d+ selected/);
     await expect(count).toHaveText(`${total} of ${total} selected`);

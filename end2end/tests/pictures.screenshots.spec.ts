@@ -1,20 +1,26 @@
 import { expect, test, type Page } from "@playwright/test";
 
-import { people, password, signIn } from "../support/console.js";
+import { allow, people, password, signIn, tryBlockedClient } from "../support/console.js";
 import { McpProgram } from "../support/mcp-client.js";
 
 /** Where the pictures go; `docs/images` holds those of the README. */
 const folder = process.env.MARGAY_PICTURES ?? "test-results/pictures";
 
-async function picture(page: Page, name: string, theme: string, width = 1280): Promise<void> {
+async function picture(page: Page, name: string, theme: string, width = 1280, fullPage = width < 600): Promise<void> {
   await page.setViewportSize({ width, height: width < 600 ? 780 : 860 });
   // Nothing may stick out at the side, at any width.
   // Tables scroll on their own, so each is asked too: what they cut off (a button) nobody finds.
-  const overflow = await page.evaluate(() =>
-    [document.documentElement, ...document.querySelectorAll(".table-frame")].map((e) => e.scrollWidth - e.clientWidth),
+  const sticksOut = await page.evaluate(() =>
+    [document.documentElement, ...document.querySelectorAll(".table-frame")]
+      .filter((frame) => frame.scrollWidth > frame.clientWidth)
+      .map((frame) => {
+        const edge = frame.getBoundingClientRect().left + frame.clientLeft + frame.clientWidth;
+        const widest = [...frame.querySelectorAll("td, td *")].filter((e) => e.getBoundingClientRect().right > edge).at(-1);
+        return `${frame.scrollWidth - frame.clientWidth} pixels: ${(widest ?? frame).outerHTML.slice(0, 200)}`;
+      }),
   );
-  expect(Math.max(...overflow), `${name} at ${width}px`).toBeLessThanOrEqual(0);
-  await page.screenshot({ path: `${folder}/${name}-${theme}.png`, fullPage: width < 600 });
+  expect(sticksOut, `${name} at ${width}px`).toEqual([]);
+  await page.screenshot({ path: `${folder}/${name}-${theme}.png`, fullPage });
 }
 
 for (const theme of ["light", "dark"] as const) {
@@ -31,7 +37,7 @@ for (const theme of ["light", "dark"] as const) {
         await page.getByLabel("Password").fill(password);
         await page.getByRole("button", { name: "Sign in" }).click();
         await expect(page.getByRole("heading", { name: "MCP authorization" })).toBeVisible();
-        await picture(page, "consent", theme);
+        await picture(page, "consent", theme, 1280, true);
         await picture(page, "consent-phone", theme, 360);
         await page.getByRole("button", { name: "Allow access" }).click();
         const client = await program.finish();
@@ -43,11 +49,22 @@ for (const theme of ["light", "dark"] as const) {
         await page.goto("/connections");
         await picture(page, "connections", theme);
         await picture(page, "connections-phone", theme, 360);
+        await tryBlockedClient(page, "ChatGPT", "https://chatgpt.com/connector/oauth/callback");
         await page.context().clearCookies();
         await signIn(page, people.admin);
+        await allow(page, ["claude.ai", "claude.com", "*cursor.com"], ["cursor"]);
         await page.goto("/settings/ai-automation/remote-mcp");
-        await picture(page, "settings", theme);
+        await expect(page.getByText(/Lookalike domains match too/).first()).toBeVisible();
+        await expect(page.getByRole("link", { name: /Add to the allowlist/ }).first()).toBeVisible();
+        await picture(page, "settings", theme, 1280, true);
         await picture(page, "settings-phone", theme, 360);
+        await page.goto("/settings/connections");
+        await picture(page, "all-connections", theme);
+        await picture(page, "all-connections-phone", theme, 360);
+        await page.goto(`/settings/connections?person=${encodeURIComponent(people.analyst)}`);
+        await expect(page.getByRole("button", { name: /Disconnect all of/ })).toBeVisible();
+        await picture(page, "all-connections-of-one", theme, 1280, true);
+        await picture(page, "all-connections-of-one-phone", theme, 360);
         await page.goto("/audit");
         await picture(page, "audit", theme);
         await picture(page, "audit-phone", theme, 360);
