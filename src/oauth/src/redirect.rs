@@ -130,8 +130,8 @@ pub(crate) fn judge(allowlist: &Allowlist, uri: &str) -> Result<Target, Blocked>
     }
 }
 
-/// Whether a client may register `uri`, or what is wrong with it (row OD3). The allowlist is not asked: it is asked for the one URI that a
-/// client uses, after sign-in, because clients register several at once (row OD4).
+/// Whether a client may register `uri`, or what is wrong with it (row OD3). The allowlist is not asked: it is asked for
+/// the one URI that a client uses, after sign-in, because clients register several at once (row OD4).
 pub fn check_registrable(uri: &str) -> Result<(), &'static str> {
     let url = check_form(uri)?;
     let host = url.host_str().unwrap_or_default();
@@ -184,11 +184,16 @@ fn check_form(uri: &str) -> Result<Url, &'static str> {
     if uri.contains('#') {
         return Err("a redirect URI must not have a fragment");
     }
-    let authority = uri.split_once("://").map(|(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
+    // Right behind the scheme: browsers read `https:b@host` and `https::b@c://host` as addresses, too, and go elsewhere.
+    let after_scheme = uri.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+    let authority = after_scheme.map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
     if is_web(&url) && authority.is_none_or(str::is_empty) {
         return Err("a redirect URI needs a host after ://");
     }
-    if authority.is_some_and(|authority| authority.contains('@')) || !url.username().is_empty() {
+    if authority.is_some_and(|authority| authority.contains('@'))
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
         return Err("a redirect URI must not have a user name");
     }
     Ok(url)
@@ -376,6 +381,9 @@ mod tests {
             "https://example.com/\r\nSet-Cookie: a=b",
             "https://exämple.com/cb",
             "https:example.com/cb",
+            "https::b@p://localhost:8787/callback",
+            "https:/example.com/cb://x",
+            "http:localhost/cb?://x",
             "https://",
         ] {
             assert!(check_registrable(uri).is_err(), "{uri}");

@@ -67,7 +67,7 @@ async fn metadata(server: &TestServer) -> Value {
 
 document_story! {
     /// Rows A4, OI6, OI8: the whole way, and refreshing while the site is down.
-    async fn oi_a_client_is_known_by_its_document(server, site) with |_| {}; {
+    async fn a4_oi6_oi8_a_client_is_known_by_its_document(server, site) with |_| {}; {
         assert_eq!(metadata(server).await["client_id_metadata_document_supported"], true);
         let client_id = site.client_id("one");
         let client = Client::known_as(server, &client_id, CALLBACK);
@@ -111,7 +111,7 @@ document_story! {
 
 document_story! {
     /// Rows OI2, OI11: only a plain 200 with little JSON, soon.
-    async fn oi2_what_is_read(server, site) with |_| {}; {
+    async fn oi2_oi11_what_is_read(server, site) with |_| {}; {
         let browser = Browser::signed_in(server, "viewer@example.com").await;
         let good = |name: &str| site.good(name, json!({}));
         let elsewhere = format!("Location: {}/real.json\r\n", site.url);
@@ -177,7 +177,7 @@ document_story! {
 
 document_story! {
     /// Rows OI5, OI10: copies are fresh for as long as the headers say, and the last good one bridges an outage.
-    async fn oi5_copies(server, site) with |_| {}; {
+    async fn oi5_oi10_copies(server, site) with |_| {}; {
         let browser = Browser::signed_in(server, "viewer@example.com").await;
         let id = site.client_id("one");
         let hour = "Cache-Control: max-age=3600\r\n".to_owned();

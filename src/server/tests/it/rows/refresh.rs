@@ -166,6 +166,7 @@ story! {
         server.accounts().set_role(VIEWER, "AnalystReadOnly").await.expect("the role it was");
         assert_refused(client.refresh(&second.refresh).await, "invalid_grant");
 
+        server.advance(Duration::from_secs(1));
         // Only the flag: `margay user disable` would end the grant before the refresh does.
         let first = client.connect(&browser, &["AlertRead"]).await;
         let users = server.parts.store.users();
