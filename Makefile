@@ -13,7 +13,7 @@ ARGS ?= demo
 run:
 	xtask/setup.sh run
 	$(ENV)
-	cargo xtask assets
+	cargo xtask assets --quick
 	cargo build --workspace
 	exec "$$CARGO_TARGET_DIR/debug/margay" $(ARGS)
 

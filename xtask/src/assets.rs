@@ -26,15 +26,60 @@ const NAME: &str = "margay";
 /// Makes the bundle smaller, where the npm packages are installed.
 const WASM_OPT: &str = "end2end/node_modules/binaryen/bin/wasm-opt";
 
-/// Builds the site directory from scratch, if anything changed.
-pub(crate) fn build() -> Result<()> {
+/// How the bundle is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bundle {
+    /// In cargo's profile `dev`, which shares its macros with the server's build, and large.
+    Quick,
+    /// Optimised for size.
+    Small,
+}
+
+impl Bundle {
+    /// How the stamp of a site begins that has this bundle.
+    const fn mark(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Small => "small",
+        }
+    }
+
+    const fn profile(self) -> &'static str {
+        match self {
+            Self::Quick => "dev",
+            Self::Small => "wasm-release",
+        }
+    }
+
+    /// The folder of the profile in the target directory.
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Quick => "debug",
+            Self::Small => "wasm-release",
+        }
+    }
+
+    /// From 0 to 11.
+    const fn brotli_quality(self) -> u32 {
+        match self {
+            Self::Quick => 1,
+            Self::Small => 9,
+        }
+    }
+}
+
+/// Builds the site directory from scratch, if anything changed. A small bundle is not replaced by a quick one, so that
+/// commands that want one or the other do not build the server anew in turns.
+pub(crate) fn build(quick: bool) -> Result<()> {
     let root = workspace_root()?;
     let target = target_dir(&root);
     let site = target.join("site");
-    let bundle = compile(&root, &target)?;
     let stamp_file = target.join("site.stamp");
-    let stamp = stamp(&root, &bundle)?;
-    if site.exists() && fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) {
+    let old_stamp = fs::read_to_string(&stamp_file).ok().filter(|_| site.exists()).unwrap_or_default();
+    let kind = if quick && !old_stamp.starts_with(Bundle::Small.mark()) { Bundle::Quick } else { Bundle::Small };
+    let bundle = compile(&root, &target, kind)?;
+    let stamp = stamp(&root, &bundle, kind)?;
+    if old_stamp == stamp {
         println!("assets: {} is up to date", site.display());
         return Ok(());
     }
@@ -45,8 +90,8 @@ pub(crate) fn build() -> Result<()> {
     fs::create_dir_all(staging.join("pkg"))?;
     copy_dir(&root.join("public"), &staging)?;
     fs::write(staging.join("pkg").join(format!("{NAME}.css")), style::bundle(&root.join("style/main.css"))?)?;
-    bind(&root, &bundle, &staging.join("pkg"))?;
-    compress(&staging)?;
+    bind(&root, &bundle, &staging.join("pkg"), kind)?;
+    compress(&staging, kind)?;
     replace_if_changed(&staging, &site)?;
     fs::write(stamp_file, stamp)?;
     let size = |name: &str| fs::metadata(site.join("pkg").join(name)).map_or(0, |m| m.len());
@@ -70,7 +115,7 @@ fn target_dir(root: &Path) -> PathBuf {
 }
 
 /// A text that differs when any input of the site directory does.
-fn stamp(root: &Path, bundle: &Path) -> Result<String> {
+fn stamp(root: &Path, bundle: &Path, kind: Bundle) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     fs::read(bundle)?.hash(&mut hasher);
     for folder in ["public", "style"] {
@@ -81,26 +126,26 @@ fn stamp(root: &Path, bundle: &Path) -> Result<String> {
     }
     root.join(WASM_OPT).exists().hash(&mut hasher);
     fs::metadata(env::current_exe()?)?.len().hash(&mut hasher);
-    Ok(format!("{:016x}", hasher.finish()))
+    Ok(format!("{} {:016x}", kind.mark(), hasher.finish()))
 }
 
 /// Compiles the islands; the module, before wasm-bindgen.
-fn compile(root: &Path, target: &Path) -> Result<PathBuf> {
+fn compile(root: &Path, target: &Path, kind: Bundle) -> Result<PathBuf> {
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let status = Command::new(cargo)
         .current_dir(root)
         .args(["build", "--package", "margay-client", "--lib", "--target", "wasm32-unknown-unknown"])
-        .args(["--profile", "wasm-release"])
+        .args(["--profile", kind.profile()])
         .env("CARGO_TARGET_DIR", target)
         .status()?;
     if !status.success() {
         bail!("the WebAssembly bundle did not build");
     }
-    Ok(target.join("wasm32-unknown-unknown/wasm-release/margay_client.wasm"))
+    Ok(target.join("wasm32-unknown-unknown").join(kind.folder()).join("margay_client.wasm"))
 }
 
 /// Lets wasm-bindgen write the loader, and makes the module small.
-fn bind(root: &Path, bundle: &Path, pkg: &Path) -> Result<()> {
+fn bind(root: &Path, bundle: &Path, pkg: &Path, kind: Bundle) -> Result<()> {
     let mut output = wasm_bindgen_cli_support::Bindgen::new()
         .input_path(bundle)
         .web(true)?
@@ -114,7 +159,7 @@ fn bind(root: &Path, bundle: &Path, pkg: &Path) -> Result<()> {
     // Leptos asks for `<name>.wasm` when the output name is known at compile time.
     let bound = pkg.join(format!("{NAME}_bg.wasm"));
     let wasm = pkg.join(format!("{NAME}.wasm"));
-    optimise(root, &bound, &wasm)?;
+    optimise(root, &bound, &wasm, kind)?;
     fs::remove_file(bound)?;
     let loader = pkg.join(format!("{NAME}.js"));
     let text = fs::read_to_string(&loader)?.replace(&format!("{NAME}_bg.wasm"), &format!("{NAME}.wasm"));
@@ -122,10 +167,10 @@ fn bind(root: &Path, bundle: &Path, pkg: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `wasm-opt -Oz` from the npm package binaryen, where it is installed; the plain file otherwise.
-fn optimise(root: &Path, from: &Path, to: &Path) -> Result<()> {
+/// `wasm-opt -Oz` from the npm package binaryen, where it is installed; the plain file otherwise, and if it is quick.
+fn optimise(root: &Path, from: &Path, to: &Path, kind: Bundle) -> Result<()> {
     let tool = root.join(WASM_OPT);
-    if !tool.exists() {
+    if kind == Bundle::Quick || !tool.exists() {
         fs::copy(from, to)?;
         return Ok(());
     }
@@ -171,13 +216,13 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn compress(dir: &Path) -> Result<()> {
+fn compress(dir: &Path, kind: Bundle) -> Result<()> {
     for file in files(dir)? {
         let text = fs::read(&file)?;
         let mut name = file.into_os_string();
         name.push(".br");
         let mut out = Vec::new();
-        brotli::CompressorWriter::new(&mut out, 64 * 1024, 9, 22).write_all(&text)?;
+        brotli::CompressorWriter::new(&mut out, 64 * 1024, kind.brotli_quality(), 22).write_all(&text)?;
         fs::write(name, out)?;
     }
     Ok(())

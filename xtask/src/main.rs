@@ -13,11 +13,15 @@ use clap::Parser;
 #[command(name = "cargo xtask")]
 enum Command {
     /// Builds the WebAssembly bundle and the style sheet, copies `public/`, compresses all of it.
-    Assets,
+    Assets {
+        /// Does not make the bundle small, unless it was made small here before: several minutes less on a new machine.
+        #[arg(long)]
+        quick: bool,
+    },
 }
 
 fn main() -> Result<()> {
     match Command::parse() {
-        Command::Assets => assets::build(),
+        Command::Assets { quick } => assets::build(quick),
     }
 }
