@@ -15,8 +15,12 @@ use sha2::{Digest as _, Sha256};
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=MARGAY_SITE_DIR");
     let mut table = String::from("pub(crate) static FILES: &[EmbeddedFile] = &[\n");
-    if let Some(site) = env::var_os("MARGAY_SITE_DIR").map(PathBuf::from).filter(|site| site.is_dir()) {
+    let site = env::var_os("MARGAY_SITE_DIR").map(PathBuf::from);
+    // Also if it is not there yet: cargo then looks again with the next build.
+    if let Some(site) = &site {
         println!("cargo::rerun-if-changed={}", site.display());
+    }
+    if let Some(site) = site.filter(|site| site.is_dir()) {
         let mut files = Vec::new();
         collect(&site, &mut files)?;
         files.sort();

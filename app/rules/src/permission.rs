@@ -134,11 +134,11 @@ macro_rules! catalogue {
 
 catalogue! {
     AlertRead { "Read Alerts", Alerts, Read, false, "Read alerts, their comments and their events." }
-    AlertModify { "Manage Alerts", Alerts, Change, true, "Change the status, assignee and comments of alerts." }
+    AlertModify { "Manage Alerts", Alerts, Change, false, "Change the status, assignee, quality and labels of alerts, and comment on them." }
     RuleRead { "View Rules", Detections, Read, false, "Read rules, their source code and their tests." }
-    RuleModify { "Manage Rules", Detections, Change, true, "Enable and disable rules." }
+    RuleModify { "Manage Rules", Detections, Change, false, "Enable and disable rules." }
     PolicyRead { "View Policies", Detections, Read, false, "Read policies, their source code and their tests." }
-    PolicyModify { "Manage Policies", Detections, Change, true, "Enable and disable policies." }
+    PolicyModify { "Manage Policies", Detections, Change, false, "Enable and disable policies." }
     DataAnalyticsRead { "Query Data Lake", DataLake, Search, false, "Run read-only SQL over all log events and search them." }
     LogSourceRead { "View Log Sources", Sources, Read, false, "Read log schemas and the log sources that use them." }
     LogSourceModify { "Manage Log Sources", Sources, Administer, true, "Create and change log sources and schemas." }
@@ -146,7 +146,7 @@ catalogue! {
     LookupModify { "Manage Enrichments", Enrichments, Change, true, "Create and change enrichment tables." }
     UserRead { "Read User Info", Identity, Read, false, "See the names, e-mail addresses and roles of all users." }
     UserModify { "Manage Users", Identity, Administer, true, "Invite, change and disable users and roles." }
-    SummaryRead { "Read Metrics", Metrics, Read, true, "Read counts of alerts and of processed data over time." }
+    SummaryRead { "Read Metrics", Metrics, Read, false, "Read counts of alerts and of processed data over time." }
     GeneralSettingsRead { "Read Settings & SAML Preferences", Settings, Read, true, "See the settings pages." }
     GeneralSettingsModify { "Edit Settings & SAML Preferences", Settings, Administer, true, "Change the settings of this server." }
     AuditRead { "Read Audit Logs", Settings, Read, true, "Read who did what and when." }

@@ -32,8 +32,9 @@ const PAGE_SIZE: u32 = 50;
 const DAY: Duration = Duration::from_hours(24);
 
 /// The actions to choose from.
-const ACTIONS: [&str; 10] = [
+const ACTIONS: [&str; 11] = [
     audit::AI_TOOL_INVOKE,
+    audit::AI_RESOURCE_READ,
     audit::SIGN_IN,
     audit::MCP_AUTHORIZATION,
     audit::REVOKE_MCP_CONNECTION,
@@ -279,7 +280,7 @@ fn table(events: &[AuditEvent]) -> AnyView {
 
 fn row(event: &AuditEvent) -> AnyView {
     let person = event.actor.email.clone().unwrap_or_else(|| event.actor.name.clone());
-    let tool = text_at(&event.action_params, &["/static/toolName", "/toolName", "/tool"]);
+    let tool = text_at(&event.action_params, &["/static/toolName", "/static/uri", "/toolName", "/tool"]);
     let client = text_at(&event.action_details, &["/clientName", "/clientId"]);
     let duration = number_at(&event.action_details, &["/durationMs"]).map(|millis| format!("{millis} ms"));
     let at = event.timestamp;

@@ -1,16 +1,19 @@
 //! The demo week: seven days of logs of a fictional company, with one attack in them.
 //!
-//! Everything is generated from a seed, relative to a given now. The detections and tables are real content in
-//! the YAML layout of the field (`demo/` beside `src/`), read by [`crate::import`]; the alerts are what those
-//! detections find in the logs.
+//! Everything is generated from a seed, relative to a given now. The detections, what they share and the tables are
+//! real content in the YAML layout of the field (`demo/` beside `src/`), read by [`crate::import`]; the alerts are
+//! what those detections find in the logs.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use margay_domain::{
     alert::Alert,
     clock::Timestamp,
+    data_model::DataModel,
     detection::Detection,
     enrichment::{Enrichment, EnrichmentRow},
+    global_helper::GlobalHelper,
+    log_source::LogSource,
     role::BuiltInRole,
 };
 use serde_json::{Map, Value};
@@ -28,6 +31,7 @@ mod policies;
 mod raise;
 mod rules;
 mod scheduled;
+mod sources;
 mod story;
 mod triage;
 mod vpc_flow;
@@ -44,8 +48,14 @@ use week::Week;
 pub struct DemoWeek {
     /// The events of every log type, in the order of time, as their sources write them.
     pub events: Vec<(String, Vec<Map<String, Value>>)>,
+    /// The sources that the events came from: one for each log type, which is the only one of its `log_types`.
+    pub log_sources: Vec<LogSource>,
     /// The detections.
     pub detections: Vec<Detection>,
+    /// The code that the detections share.
+    pub global_helpers: Vec<GlobalHelper>,
+    /// The field names that the detections use.
+    pub data_models: Vec<DataModel>,
     /// What the detections found, in the order of time.
     pub alerts: Vec<DemoAlert>,
     /// The enrichment tables with their rows.
@@ -57,13 +67,13 @@ pub struct DemoWeek {
 /// An alert, with the events it points at and the work done on it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DemoAlert {
-    /// The alert. `events` and `assignee_id` are empty: both are known after storing only.
+    /// The alert. `events`, `assignee_id` and `updated_by` are empty: they are known after storing only.
     pub alert: Alert,
     /// Its events: log type, and place among that log type's [`DemoWeek::events`]. Oldest first within a log type.
     pub matches: Vec<(String, usize)>,
     /// Author's e-mail address, text and time of each comment, oldest first.
     pub comments: Vec<(String, String, Timestamp)>,
-    /// Who works on it.
+    /// Who works on it, and changed it last.
     pub assignee_email: Option<String>,
 }
 
@@ -80,7 +90,7 @@ pub struct DemoUser {
     pub role: String,
 }
 
-/// The demo's own detections and tables.
+/// The demo's own detections, what they share, and tables.
 pub fn content(now: Timestamp) -> Imported {
     read_files(files::FILES, now)
 }
@@ -97,7 +107,7 @@ pub fn generate(now: Timestamp, seed: u64) -> DemoWeek {
     noise::add(&week, &mut Dice::new(seed, "noise"), &mut logs);
     story::tell(&week, &mut Dice::new(seed, "story"), &mut logs);
     logs.sort();
-    let Imported { mut detections, mut enrichments, .. } = content(week.start());
+    let Imported { mut detections, global_helpers, data_models, mut enrichments, .. } = content(week.start());
     for (enrichment, _) in &mut enrichments {
         enrichment.updated_at = week.start().plus(Duration::from_hours(3));
     }
@@ -106,7 +116,17 @@ pub fn generate(now: Timestamp, seed: u64) -> DemoWeek {
         detection.last_modified = week.start().plus(Duration::from_hours(hours));
     }
     let alerts = alerts(&week, &logs, &detections, &mut Dice::new(seed, "triage"), now);
-    DemoWeek { events: logs.into_events(), detections, alerts, enrichments, users: users() }
+    let log_sources = sources::all(&week, &logs);
+    DemoWeek {
+        events: logs.into_events(),
+        log_sources,
+        detections,
+        global_helpers,
+        data_models,
+        alerts,
+        enrichments,
+        users: users(),
+    }
 }
 
 fn alerts(week: &Week, logs: &Logs, detections: &[Detection], dice: &mut Dice, now: Timestamp) -> Vec<DemoAlert> {

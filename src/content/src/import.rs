@@ -1,4 +1,4 @@
-//! Reading detections and lookup tables in the YAML layout of the field.
+//! Reading detections, what they share, and lookup tables in the YAML layout of the field.
 //!
 //! Required keys are those of the layout; keys that Margay does not know are ignored. One file that cannot be
 //! used never stops the rest: it becomes a [`Problem`] that names the key and what is expected.
@@ -11,17 +11,21 @@ use std::{
 
 use margay_domain::{
     clock::Timestamp,
+    data_model::DataModel,
     detection::Detection,
     enrichment::{Enrichment, EnrichmentRow},
+    global_helper::GlobalHelper,
 };
 
 mod analysis_type;
 mod beside;
 mod common;
 mod correlation_rule;
+mod data_model;
 mod derived_rule;
 mod disk;
 mod document;
+mod global;
 mod keys;
 mod lookup_table;
 mod policy;
@@ -39,13 +43,17 @@ use keys::{KeyResult, Keys};
 pub struct Imported {
     /// The detections, in the order of their files.
     pub detections: Vec<Detection>,
+    /// The code that detections share, in the order of its files.
+    pub global_helpers: Vec<GlobalHelper>,
+    /// The field names that detections use, in the order of their files.
+    pub data_models: Vec<DataModel>,
     /// The lookup tables with their rows.
     pub enrichments: Vec<(Enrichment, Vec<EnrichmentRow>)>,
     /// Documents of kinds that Margay does not hold, and lookup tables whose rows are kept elsewhere.
     pub skipped: Vec<(PathBuf, AnalysisType)>,
     /// Documents and files that could not be used, by path.
     pub problems: Vec<Problem>,
-    /// Rules and policies among `detections` whose Python file is not there; their body is empty.
+    /// How many detections, global helpers and data models name a Python file that is not there; their body is empty.
     pub without_source: usize,
 }
 
@@ -145,8 +153,10 @@ impl Read {
 struct Reader {
     now: Timestamp,
     imported: Imported,
-    /// Where each detection id and each table name (in lower case) was read.
+    /// Where each id of a kind and each table name (in lower case) was read.
     detection_paths: BTreeMap<String, PathBuf>,
+    helper_paths: BTreeMap<String, PathBuf>,
+    model_paths: BTreeMap<String, PathBuf>,
     table_paths: BTreeMap<String, PathBuf>,
     derived: Vec<derived_rule::Waiting>,
     /// Place among the detections, and the ids of the rules it reads.
@@ -159,6 +169,8 @@ impl Reader {
             now,
             imported: Imported::default(),
             detection_paths: BTreeMap::new(),
+            helper_paths: BTreeMap::new(),
+            model_paths: BTreeMap::new(),
             table_paths: BTreeMap::new(),
             derived: Vec::new(),
             correlations: Vec::new(),
@@ -209,9 +221,21 @@ impl Reader {
                     Ok(())
                 }
             }
-            AnalysisType::DataModel
-            | AnalysisType::Global
-            | AnalysisType::SavedQuery
+            AnalysisType::DataModel => {
+                let (model, without_source) = data_model::read(&document, beside, self.now)?;
+                note(&mut self.model_paths, &model.id, path, "data model")?;
+                self.imported.without_source += usize::from(without_source);
+                self.imported.data_models.push(model);
+                Ok(())
+            }
+            AnalysisType::Global => {
+                let (helper, without_source) = global::read(&document, beside, self.now)?;
+                note(&mut self.helper_paths, &helper.id, path, "global helper")?;
+                self.imported.without_source += usize::from(without_source);
+                self.imported.global_helpers.push(helper);
+                Ok(())
+            }
+            AnalysisType::SavedQuery
             | AnalysisType::ScheduledQuery
             | AnalysisType::Pack
             | AnalysisType::ScheduledPrompt => {
@@ -222,11 +246,7 @@ impl Reader {
     }
 
     fn add(&mut self, path: &Path, read: Read) -> KeyResult<()> {
-        let id = &read.detection.id;
-        if let Some(first) = self.detection_paths.get(id) {
-            return Err(format!("the id {id:?} is used in {} already; every detection needs its own", first.display()));
-        }
-        self.detection_paths.insert(id.clone(), path.to_path_buf());
+        note(&mut self.detection_paths, &read.detection.id, path, "detection")?;
         if !read.rules.is_empty() {
             self.correlations.push((self.imported.detections.len(), read.rules));
         }
@@ -286,6 +306,15 @@ impl Reader {
         }
         found
     }
+}
+
+/// Notes where an id was read. The same one a second time is an error.
+fn note(paths: &mut BTreeMap<String, PathBuf>, id: &str, path: &Path, what: &str) -> KeyResult<()> {
+    if let Some(first) = paths.get(id) {
+        return Err(format!("the id {id:?} is used in {} already; every {what} needs its own", first.display()));
+    }
+    paths.insert(id.to_owned(), path.to_path_buf());
+    Ok(())
 }
 
 #[cfg(test)]

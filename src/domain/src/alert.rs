@@ -124,7 +124,7 @@ pub struct Alert {
     /// What a person made of it.
     #[serde(default)]
     pub quality: Option<AlertQuality>,
-    /// Labels; at most 10.
+    /// Labels; at most [`MAX_CONTEXT_TAGS`], each as [`is_context_tag`] says.
     #[serde(default)]
     pub context_tags: Vec<String>,
     /// The detection that raised it.
@@ -133,6 +133,12 @@ pub struct Alert {
     /// The log types of its events.
     #[serde(default)]
     pub log_types: Vec<String>,
+    /// The log sources of its events, by id.
+    #[serde(default)]
+    pub log_source_ids: Vec<String>,
+    /// The types of the resources that it is about, for policies.
+    #[serde(default)]
+    pub resource_types: Vec<String>,
     /// What the detection found noteworthy.
     #[serde(default)]
     pub context: Value,
@@ -148,6 +154,9 @@ pub struct Alert {
     pub last_event_at: Option<Timestamp>,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// Who changed it last, by user id; nobody since it was raised if there is none.
+    #[serde(default)]
+    pub updated_by: Option<String>,
     /// Who works on it, by user id.
     #[serde(default)]
     pub assignee_id: Option<String>,
@@ -158,6 +167,15 @@ pub struct Alert {
 
 /// At most so many events are kept by reference with an alert.
 pub const MAX_EVENT_REFS: usize = 1000;
+
+/// At most so many labels on one alert.
+pub const MAX_CONTEXT_TAGS: usize = 10;
+
+/// Whether `text` can label an alert: 1 to 30 lower-case ASCII letters, digits, `_` and `-`.
+pub fn is_context_tag(text: &str) -> bool {
+    (1..=30).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+}
 
 /// An event in the lake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,6 +230,14 @@ pub struct AlertFilter {
     pub max_events: Option<i64>,
     /// Assigned to any of these user ids.
     pub assignee_ids: Vec<String>,
+    /// Of any of these qualities.
+    pub qualities: Vec<AlertQuality>,
+    /// With any of these labels.
+    pub context_tags: Vec<String>,
+    /// With events of any of these log sources, by id.
+    pub log_source_ids: Vec<String>,
+    /// About resources of any of these types.
+    pub resource_types: Vec<String>,
     /// Oldest first instead of newest first.
     pub ascending: bool,
 }
@@ -223,4 +249,54 @@ pub struct AlertPosition {
     pub created_at: Timestamp,
     /// Its id.
     pub id: AlertId,
+}
+
+/// What is changed of alerts; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertChange {
+    /// The new status.
+    pub status: Option<AlertStatus>,
+    /// Who works on it now, by user id; `Some(None)` is nobody.
+    pub assignee_id: Option<Option<String>>,
+    /// What a person makes of it; `Some(None)` takes the judgement back.
+    pub quality: Option<Option<AlertQuality>>,
+    /// The labels instead of those that are there.
+    pub context_tags: Option<Vec<String>>,
+}
+
+impl AlertChange {
+    /// Whether it leaves everything as it is.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How many alerts of one kind were raised in one stretch of time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AlertTally {
+    /// The beginning of the stretch: a whole multiple of its length since 1970.
+    pub begin: Timestamp,
+    /// What raised them.
+    pub kind: AlertType,
+    /// How bad they are.
+    pub severity: Severity,
+    /// The detection that raised them.
+    pub detection_id: Option<String>,
+    /// How many.
+    pub alerts: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_short_and_plain() {
+        for good in ["vip", "a", "case-2026_11", &"x".repeat(30)] {
+            assert!(is_context_tag(good), "{good}");
+        }
+        for bad in ["", "VIP", "two words", "ü", "a.b", &"x".repeat(31)] {
+            assert!(!is_context_tag(bad), "{bad}");
+        }
+    }
 }

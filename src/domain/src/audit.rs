@@ -7,6 +7,8 @@ use crate::{clock::Timestamp, id::AuditEventId};
 
 /// The action of a tool call.
 pub const AI_TOOL_INVOKE: &str = "AI_TOOL_INVOKE";
+/// The action of reading a resource of the MCP endpoint.
+pub const AI_RESOURCE_READ: &str = "AI_RESOURCE_READ";
 /// The action of a sign-in.
 pub const SIGN_IN: &str = "SIGN_IN";
 /// The action of a decision on the consent page.

@@ -36,6 +36,14 @@ impl DetectionKind {
         }
     }
 
+    /// What it takes to change a detection of this kind: only this kind's permission.
+    pub const fn modify_permission(self) -> Permission {
+        match self {
+            Self::Policy => Permission::PolicyModify,
+            Self::Rule | Self::SimpleRule | Self::ScheduledRule | Self::CorrelationRule => Permission::RuleModify,
+        }
+    }
+
     /// The word for one of them in answers.
     pub const fn singular(self) -> &'static str {
         match self {
@@ -102,6 +110,12 @@ pub struct Detection {
     /// Whether it came with the product.
     #[serde(default)]
     pub managed: bool,
+    /// Who added it, by user id; nobody in particular if it was imported.
+    #[serde(default)]
+    pub created_by: Option<String>,
+    /// Who changed it last, by user id.
+    #[serde(default)]
+    pub last_modified_by: Option<String>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When it last changed.

@@ -81,6 +81,8 @@ ids! {
     AlertId = "alr";
     /// An enrichment table.
     EnrichmentId = "enr";
+    /// A log source.
+    LogSourceId = "src";
     /// An audit event.
     AuditEventId = "aud";
 }

@@ -10,6 +10,9 @@ use crate::{clock::Timestamp, role::LogTypeAccess};
 /// The database of log events.
 pub const LOGS_DATABASE: &str = "panther_logs.public";
 
+/// The database of views over all log events.
+pub const VIEWS_DATABASE: &str = "panther_views.public";
+
 /// The table of a log type: lower case, `.` becomes `_` (`AWS.CloudTrail` → `aws_cloudtrail`).
 pub fn table_name(log_type: &str) -> String {
     log_type.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
@@ -146,6 +149,9 @@ pub struct IngestReport {
     pub lines: u64,
     /// Events stored.
     pub stored: u64,
+    /// Bytes of the stored events, as they arrived, without line ends.
+    #[serde(default)]
+    pub bytes: u64,
     /// Lines that are not JSON objects: line number from 1 and reason. The first 100.
     pub rejected: Vec<RejectedLine>,
     /// How many lines were rejected in all.

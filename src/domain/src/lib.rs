@@ -2,7 +2,7 @@
 //!
 //! - **Values**: [`id`], [`clock`] (time), [`entropy`] (randomness), [`secret`] (tokens and their hashes).
 //! - **Entities**: [`user`], [`role`], [`client`], [`flow`], [`grant`], [`alert`], [`detection`],
-//!   [`enrichment`], [`log_schema`], [`audit`], [`settings`].
+//!   [`global_helper`], [`data_model`], [`enrichment`], [`log_schema`], [`log_source`], [`audit`], [`settings`].
 //! - **The one predicate**: [`principal`] computes granted ∩ role-now; nothing else does.
 //! - **Ports** ([`ports`]): traits that `store`, `lake`, `oauth` and `signin` implement.
 //! - **Use cases**: [`connections`], [`all_connections`], [`remote_mcp`] and [`audit_trail`], which pages and the command
@@ -18,14 +18,17 @@ pub mod audit_trail;
 pub mod client;
 pub mod clock;
 pub mod connections;
+pub mod data_model;
 pub mod detection;
 pub mod enrichment;
 pub mod entropy;
 pub mod flow;
+pub mod global_helper;
 pub mod grant;
 pub mod id;
 pub mod lake;
 pub mod log_schema;
+pub mod log_source;
 pub mod page;
 pub mod ports;
 pub mod principal;

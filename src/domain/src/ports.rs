@@ -12,7 +12,7 @@ mod oauth;
 
 pub use accounts::{Roles, Users};
 pub use audit_log::AuditLog;
-pub use content::{Alerts, Detections, Enrichments, LogSchemas};
+pub use content::{Alerts, DataModels, Detections, Enrichments, GlobalHelpers, LogSchemas, LogSources};
 pub use data_lake::DataLake;
 pub use oauth::{
     Clients, CodeRedemption, ConsentError, ConsentPage, ConsentView, Flows, Grants, RefreshRotation, Settings,

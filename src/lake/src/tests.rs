@@ -512,9 +512,11 @@ async fn functions_within_limits_work() {
 async fn bad_lines_are_kept_aside() {
     let fixture = Fixture::new().await;
     let good = cloudtrail(1)[0].to_string();
-    let file = fixture.file("mixed.jsonl", &format!("{good}\nnot json\n\n[1]\n{{\"readOnly\":\"perhaps\"}}\n"));
+    let odd = r#"{"readOnly": "perhaps"}"#;
+    let file = fixture.file("mixed.jsonl", &format!("{good}\nnot json\n\n[1]\n{odd}\r\n"));
     let report = fixture.lake.ingest_file("AWS.CloudTrail", &file, None, now()).await.unwrap();
     assert_eq!((report.lines, report.stored, report.rejected_total, report.misfits), (4, 2, 2, 1));
+    assert_eq!(report.bytes, (good.len() + odd.len()) as u64);
     assert_eq!(report.rejected.iter().map(|line| line.line).collect::<Vec<_>>(), [2, 4]);
     assert_eq!(report.rejected.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["not json", "[1]"]);
     let kept = std::fs::read_to_string(fixture.dir.path().join("mixed.jsonl.rejected")).unwrap();
@@ -604,7 +606,8 @@ async fn events_are_found_by_reference() {
     let fixture = Fixture::new().await;
     let events = cloudtrail(3).into_iter().map(object).collect();
     let (report, refs) = fixture.lake.ingest_events("AWS.CloudTrail", events, now()).await.unwrap();
-    assert_eq!((report.stored, refs.len()), (3, 3));
+    let bytes: usize = cloudtrail(3).iter().map(|event| event.to_string().len()).sum();
+    assert_eq!((report.stored, report.bytes, refs.len()), (3, bytes as u64, 3));
     let okta = okta().into_iter().map(object).collect();
     let (_, more) = fixture.lake.ingest_events("Okta.SystemLog", okta, now()).await.unwrap();
     let gone = EventRef { log_type: "AWS.CloudTrail".to_owned(), row_id: "0".repeat(32), event_time: now() };

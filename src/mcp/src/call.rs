@@ -1,32 +1,49 @@
-//! One tool call: permission, run, audit event, answer; in this order.
+//! One tool call or one resource that is read: permission, run, audit event, answer; in this order.
+
+mod denial;
+mod release;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 use margay_domain::{
     clock::Clock,
+    grant::Grant,
     ports::Grants,
     principal::{Origin, Principal},
-    rules::{Permission, PermissionSet},
+    rules::PermissionSet,
 };
-use margay_tools::{JsonObject, Ports, Registry, Requirement, Tool, ToolContext, ToolError, ToolOutput};
+use margay_tools::{
+    JsonObject, Ports, Registry, Requirement, Tool, ToolContext, ToolError, ToolOutput,
+    resources::{self, ResourceKind, ResourcePage, ResourceText},
+};
+use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    invocation::{Ending, Facts, Outcome, Recorder},
+    invocation::{Ending, Facts, Outcome, Recorder, Subject},
+    limits::Permit,
     redact,
 };
+use denial::denial;
 
 /// The longest tool name in an event, in characters.
 const MAX_TOOL_NAME: usize = 100;
 
+/// The longest URI in an event, in characters.
+const MAX_URI: usize = 500;
+
+/// What has run longer than this is allowed anew before its answer leaves.
+const RECHECK_AFTER: Duration = Duration::from_secs(1);
+
 /// The use of a grant is noted this often at most.
 const USE_INTERVAL: Duration = Duration::from_mins(1);
 
-/// A request to call a tool.
+/// Who asks, and how.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
+pub(crate) struct CallContext {
     /// Who calls, read for this request.
     pub(crate) principal: Principal,
     /// The id of the access token.
@@ -39,12 +56,21 @@ pub(crate) struct Call {
     pub(crate) request_id: Value,
     /// The protocol version of the request.
     pub(crate) protocol_version: Option<String>,
+    /// Fires when the client gives up.
+    pub(crate) cancelled: CancellationToken,
+    /// The place among the requests under way, held until this is dropped.
+    pub(crate) permit: Option<Permit>,
+}
+
+/// A request to call a tool.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// Who asks.
+    pub(crate) context: CallContext,
     /// The tool as asked for.
     pub(crate) tool: String,
     /// The arguments.
     pub(crate) arguments: JsonObject,
-    /// Fires when the client gives up.
-    pub(crate) cancelled: CancellationToken,
 }
 
 /// What the caller is told.
@@ -74,10 +100,10 @@ pub(crate) struct Calls {
 impl Calls {
     /// Runs a call. When this returns, its event is durable; if this is dropped, an event says that it was cancelled.
     pub(crate) async fn run(&self, call: Call) -> Answer {
-        let grant = Arc::clone(&call.principal.grant);
+        let grant = Arc::clone(&call.context.principal.grant);
         let tool = self.registry.get(&call.tool);
         let title = tool.as_ref().map_or("Unknown tool", |tool| tool.title());
-        let invocation = self.recorder.begin(facts(&call, title));
+        let invocation = self.recorder.begin(facts_of_call(&call, title));
         let (ending, answer) = if let Some(tool) = tool {
             self.attempt(tool.as_ref(), call).await
         } else {
@@ -88,22 +114,67 @@ impl Calls {
         if invocation.finish(ending).await.is_err() {
             return Answer::Failed(unrecorded());
         }
-        let used = grant.last_used_at;
-        let now = self.clock.now();
-        if matches!(answer, Answer::Done(_)) && used.is_none_or(|at| now.since(at) >= USE_INTERVAL) {
-            let grants = Arc::clone(&self.grants);
-            tokio::spawn(async move {
-                if let Err(error) = grants.used(&grant.id, now).await {
-                    tracing::warn!(%error, grant = %grant.id, "the use of a grant could not be noted");
-                }
-            });
+        if matches!(answer, Answer::Done(_)) {
+            self.note_use(grant);
         }
         answer
     }
 
+    /// Reads a resource. When this returns, its event is durable; if this is dropped, an event says that it was
+    /// cancelled.
+    pub(crate) async fn read(&self, context: CallContext, uri: &str) -> Result<ResourceText, ToolError> {
+        let grant = Arc::clone(&context.principal.grant);
+        let subject = Subject::Resource { uri: redact::name(uri, MAX_URI) };
+        let invocation = self.recorder.begin(facts(&context, subject));
+        let (ending, answer) = self.attempt_read(context, uri).await;
+        // Promise 4: no answer leaves before its event is durable, and none without one.
+        invocation.finish(ending).await.map_err(|_| unrecorded())?;
+        if answer.is_ok() {
+            self.note_use(grant);
+        }
+        answer
+    }
+
+    /// Reading something whose URI cannot be read runs nothing, but stands in the audit log all the same.
+    pub(crate) async fn refuse_malformed_read(&self, context: CallContext) -> Result<(), ToolError> {
+        let invocation = self.recorder.begin(facts(&context, Subject::Resource { uri: String::new() }));
+        let ending = Ending::failure(Outcome::Error, "invalid_params", "The parameters could not be read.");
+        invocation.finish(ending).await.map_err(|_| unrecorded())
+    }
+
+    /// The resources that the caller may read. A list is no invocation, so there is no event; it ends like one.
+    pub(crate) async fn list_resources(
+        &self,
+        principal: Principal,
+        cursor: Option<&str>,
+        cancelled: &CancellationToken,
+    ) -> Result<ResourcePage, ToolError> {
+        let context = self.tool_context(principal);
+        let listed = self.guarded("resources/list", false, cancelled, resources::list(&context, cursor)).await;
+        listed.map_err(|(_, error)| error)
+    }
+
+    /// What the tools and resources of this caller see.
+    fn tool_context(&self, principal: Principal) -> ToolContext {
+        ToolContext { principal, ports: self.ports.clone() }
+    }
+
+    fn note_use(&self, grant: Arc<Grant>) {
+        let now = self.clock.now();
+        if grant.last_used_at.is_some_and(|at| now.since(at) < USE_INTERVAL) {
+            return;
+        }
+        let grants = Arc::clone(&self.grants);
+        tokio::spawn(async move {
+            if let Err(error) = grants.used(&grant.id, now).await {
+                tracing::warn!(%error, grant = %grant.id, "the use of a grant could not be noted");
+            }
+        });
+    }
+
     /// A call whose parameters cannot be read runs nothing, but stands in the audit log all the same.
     pub(crate) async fn refuse_malformed(&self, call: Call) -> Answer {
-        let invocation = self.recorder.begin(facts(&call, "Malformed call"));
+        let invocation = self.recorder.begin(facts_of_call(&call, "Malformed call"));
         let ending = Ending::failure(Outcome::Error, "invalid_params", "The parameters could not be read.");
         match invocation.finish(ending).await {
             Ok(()) => Answer::Malformed,
@@ -127,9 +198,9 @@ impl Calls {
     /// A call that ends in a challenge runs nothing, but stands in the audit log all the same (promise 4). The sentence
     /// for whoever cannot follow the challenge.
     pub(crate) async fn refuse_scope(&self, call: Call) -> Result<String, ToolError> {
-        let Some(tool) = self.registry.get(&call.tool) else { return Err(broken()) };
-        let invocation = self.recorder.begin(facts(&call, tool.title()));
-        let error = denial(tool.requires(), &call.principal);
+        let Some(tool) = self.registry.get(&call.tool) else { return Err(broken(false)) };
+        let invocation = self.recorder.begin(facts_of_call(&call, tool.title()));
+        let error = denial(tool.requires(), &call.context.principal);
         let ending = Ending::failure(Outcome::Denied, error.code, error.message.clone());
         invocation.finish(ending).await.map_err(|_| unrecorded())?;
         Ok(error.message)
@@ -137,298 +208,150 @@ impl Calls {
 
     async fn attempt(&self, tool: &dyn Tool, call: Call) -> (Ending, Answer) {
         // Promise 1: the same predicate as for the list, on what is in effect for this very request.
-        if !tool.requires().met_by(call.principal.effective()) {
-            return failed(Outcome::Denied, denial(tool.requires(), &call.principal));
+        let CallContext { principal, cancelled, permit: _permit, .. } = call.context;
+        if !tool.requires().met_by(principal.effective()) {
+            let (ending, error) = failed(Outcome::Denied, denial(tool.requires(), &principal));
+            return (ending, Answer::Failed(error));
         }
-        let context = ToolContext { principal: call.principal, ports: self.ports.clone() };
-        let work = AssertUnwindSafe(tool.call(&context, call.arguments)).catch_unwind();
+        let context = self.tool_context(principal);
+        let started = Instant::now();
+        let changes = !tool.hints().read_only;
+        let output = match self.guarded(tool.name(), changes, &cancelled, tool.call(&context, call.arguments)).await {
+            Ok(output) => output,
+            Err((ending, error)) => return (ending, Answer::Failed(error)),
+        };
+        let released = self.release(&context.principal, tool.requires(), started, &output.structured).await;
+        let done = if output.partial { Ending::partial(output.rows) } else { Ending::success(output.rows) };
+        match released {
+            Ok(()) => (done, Answer::Done(output)),
+            // What was done was done, and the event says so, whatever becomes of the answer.
+            Err((_, error)) if changes => {
+                let message = format!("It was done, but the answer is withheld. {}", error.message);
+                (done, Answer::Failed(ToolError { message, ..error }))
+            }
+            Err((ending, error)) => (ending, Answer::Failed(error)),
+        }
+    }
+
+    async fn attempt_read(&self, context: CallContext, uri: &str) -> (Ending, Result<ResourceText, ToolError>) {
+        let CallContext { principal, cancelled, permit: _permit, .. } = context;
+        // Promise 1: the same predicate as for the list, on what is in effect for this very request. A URI of no kind
+        // is not found, whoever asks.
+        if let Some(kind) = resources::kind_of(uri)
+            && !kind.requires().met_by(principal.effective())
+        {
+            let (ending, error) = failed(Outcome::Denied, denial(kind.requires(), &principal));
+            return (ending, Err(error));
+        }
+        let context = self.tool_context(principal);
+        let requires = resources::kind_of(uri).map_or(Requirement::Nothing, ResourceKind::requires);
+        let started = Instant::now();
+        let read = match self.guarded("resources/read", false, &cancelled, resources::read(&context, uri)).await {
+            Ok(read) => read,
+            Err((ending, error)) => return (ending, Err(error)),
+        };
+        match self.release(&context.principal, requires, started, &read.text).await {
+            Ok(()) => (Ending::success(Some(1)), Ok(read)),
+            Err((ending, error)) => (ending, Err(error)),
+        }
+    }
+
+    /// Whether an answer may leave: not if it is too large, nor if the permission was lost while it was made.
+    async fn release(
+        &self,
+        principal: &Principal,
+        requires: Requirement,
+        started: Instant,
+        answer: &impl Serialize,
+    ) -> Result<(), (Ending, ToolError)> {
+        self.check_size(answer).map_err(|error| failed(Outcome::Error, error))?;
+        if started.elapsed() < RECHECK_AFTER {
+            return Ok(());
+        }
+        self.still_allowed(principal, requires).await.map_err(|error| {
+            let outcome = if error.code == "permission_denied" { Outcome::Denied } else { Outcome::Error };
+            failed(outcome, error)
+        })
+    }
+
+    /// Waits for `work` until the client gives up or its time is over. A panic is an ending like any other. `changes`
+    /// says that the work may have had an effect by then.
+    async fn guarded<T>(
+        &self,
+        name: &str,
+        changes: bool,
+        cancelled: &CancellationToken,
+        work: impl Future<Output = Result<T, ToolError>>,
+    ) -> Result<T, (Ending, ToolError)> {
+        let work = AssertUnwindSafe(work).catch_unwind();
         tokio::select! {
             biased;
-            () = call.cancelled.cancelled() => {
+            () = cancelled.cancelled() => {
                 let error = ToolError { code: "cancelled", message: "The call was cancelled.".to_owned() };
-                (Ending::cancelled(), Answer::Failed(error))
+                Err((Ending::cancelled(), error))
             }
             result = tokio::time::timeout(self.timeout, work) => match result {
-                Ok(Ok(Ok(output))) => (Ending::success(output.rows), Answer::Done(output)),
-                Ok(Ok(Err(error))) => failed(Outcome::Error, error),
+                Ok(Ok(Ok(output))) => Ok(output),
+                Ok(Ok(Err(error))) => Err(failed(Outcome::Error, error)),
                 Ok(Err(_panic)) => {
-                    tracing::error!(tool = tool.name(), "a tool panicked");
-                    failed(Outcome::Panicked, broken())
+                    tracing::error!(tool = name, "a tool panicked");
+                    Err(failed(Outcome::Panicked, broken(changes)))
                 }
-                Err(_elapsed) => failed(Outcome::TimedOut, too_slow(self.timeout)),
+                Err(_elapsed) => Err(failed(Outcome::TimedOut, too_slow(self.timeout, changes))),
             },
         }
     }
 }
 
-fn facts(call: &Call, title: &str) -> Facts {
-    Facts {
-        principal: call.principal.clone(),
-        token_id: call.token_id.clone(),
-        origin: call.origin.clone(),
-        session_id: call.session_id.clone(),
-        request_id: call.request_id.clone(),
-        protocol_version: call.protocol_version.clone(),
-        tool: redact::name(&call.tool, MAX_TOOL_NAME),
-        title: title.to_owned(),
+fn facts_of_call(call: &Call, title: &'static str) -> Facts {
+    let subject = Subject::Tool {
+        name: redact::name(&call.tool, MAX_TOOL_NAME),
+        title,
         arguments: redact::arguments(&call.arguments),
+    };
+    facts(&call.context, subject)
+}
+
+fn facts(context: &CallContext, subject: Subject) -> Facts {
+    Facts {
+        principal: context.principal.clone(),
+        token_id: context.token_id.clone(),
+        origin: context.origin.clone(),
+        session_id: context.session_id.clone(),
+        request_id: context.request_id.clone(),
+        protocol_version: context.protocol_version.clone(),
+        subject,
     }
 }
 
-fn failed(outcome: Outcome, error: ToolError) -> (Ending, Answer) {
-    (Ending::failure(outcome, error.code, error.message.clone()), Answer::Failed(error))
+fn failed(outcome: Outcome, error: ToolError) -> (Ending, ToolError) {
+    (Ending::failure(outcome, error.code, error.message.clone()), error)
 }
 
 fn unrecorded() -> ToolError {
     ToolError {
         code: "audit_unavailable",
-        message: "The call could not be recorded in the audit log, so its result is withheld. Try again in a moment, \
-                  or tell an admin."
+        message: "The call could not be recorded in the audit log, so its result is withheld. What changes something \
+                  may have taken effect: look before you repeat it. Tell an admin."
             .to_owned(),
     }
 }
 
-fn broken() -> ToolError {
-    ToolError {
-        code: "internal",
-        message: "The tool broke. Try again with other arguments, or tell an admin.".to_owned(),
-    }
+/// What to do about a call that broke off. One that changes something may have done so.
+const fn what_next(changes: bool, otherwise: &'static str) -> &'static str {
+    if changes { "It may have taken effect: look before you repeat it." } else { otherwise }
 }
 
-fn too_slow(timeout: Duration) -> ToolError {
+fn broken(changes: bool) -> ToolError {
+    let next = what_next(changes, "Try again with other arguments, or tell an admin.");
+    ToolError { code: "internal", message: format!("The tool broke. {next}") }
+}
+
+fn too_slow(timeout: Duration, changes: bool) -> ToolError {
     let seconds = timeout.as_secs();
-    ToolError {
-        code: "timed_out",
-        message: format!("The tool did not finish within {seconds} seconds. Narrow the question and call it again."),
-    }
-}
-
-/// Section 5.5: who can do something about it decides what the sentence says.
-fn denial(requirement: Requirement, principal: &Principal) -> ToolError {
-    let role = principal.role.permissions;
-    let needed: PermissionSet = requirement.permissions().iter().copied().collect();
-    let missing = needed.difference(principal.effective());
-    let (within_role, outside_role) = (missing.intersection(role), missing.difference(role));
-    let (any, word) = match requirement {
-        Requirement::Any(_) => (true, " or "),
-        Requirement::All(_) | Requirement::Nothing => (false, " and "),
-    };
-    let can_be_granted = if any { !within_role.is_empty() } else { outside_role.is_empty() };
-    let message = if can_be_granted {
-        let titles = titles(within_role, word);
-        format!(
-            "Permission denied: this connection was not granted {titles}. Reconnect and tick it on the consent page."
-        )
-    } else {
-        let titles = titles(outside_role, word);
-        format!("Permission denied: this needs {titles}, and your role does not include it. Ask an admin.")
-    };
-    ToolError { code: "permission_denied", message }
-}
-
-fn titles(permissions: PermissionSet, word: &str) -> String {
-    permissions.iter().map(Permission::title).collect::<Vec<_>>().join(word)
+    let next = what_next(changes, "Narrow the question and call it again.");
+    ToolError { code: "timed_out", message: format!("The tool did not finish within {seconds} seconds. {next}") }
 }
 
 #[cfg(test)]
-mod tests {
-    use margay_domain::audit::ActionResult;
-    use serde_json::json;
-
-    use super::*;
-    use crate::testing::{self, World};
-
-    fn call(world: &World, tool: &str) -> Call {
-        Call {
-            principal: world.principal(),
-            token_id: Some("token-1".to_owned()),
-            origin: Origin { ip: Some([192, 0, 2, 7].into()), user_agent: Some("test/1".to_owned()) },
-            session_id: None,
-            request_id: json!(7),
-            protocol_version: Some("2026-07-28".to_owned()),
-            tool: tool.to_owned(),
-            arguments: JsonObject::new(),
-            cancelled: CancellationToken::new(),
-        }
-    }
-
-    fn code(answer: &Answer) -> &'static str {
-        match answer {
-            Answer::Failed(error) => error.code,
-            Answer::Done(_) => "done",
-            Answer::UnknownTool => "unknown",
-            Answer::Malformed => "malformed",
-        }
-    }
-
-    #[tokio::test]
-    async fn the_event_of_a_call_that_went_well() {
-        let world = World::new();
-        let mut call = call(&world, "echo");
-        call.arguments.insert("text".to_owned(), json!("hello"));
-        call.arguments.insert("api_key".to_owned(), json!("hush"));
-        let answer = world.calls().run(call).await;
-        assert_eq!(code(&answer), "done");
-        let events = world.events();
-        let [event] = events.as_slice() else { panic!("one event, not {}", events.len()) };
-        assert_eq!(event.action_name, "AI_TOOL_INVOKE");
-        assert_eq!(event.action_description, "Echo");
-        assert_eq!(event.action_result, ActionResult::Succeeded);
-        assert_eq!(
-            event.action_params,
-            json!({
-                "static": { "toolName": "echo" },
-                "dynamic": { "arguments": { "text": "hello", "api_key": "[redacted]" } },
-            })
-        );
-        assert_eq!(event.action_details["outcome"], "success");
-        assert_eq!(event.action_details["clientName"], "Test client");
-        assert_eq!(event.action_details["grantId"], "grt_1");
-        assert_eq!(event.action_details["tokenId"], "token-1");
-        assert_eq!(event.action_details["requestId"], 7);
-        assert_eq!(event.action_details["rowsReturned"], 1);
-        assert_eq!(event.action_details["effectivePermissions"], json!(["AlertRead", "RuleRead"]));
-        assert_eq!(event.actor.email.as_deref(), Some("ana@example.com"));
-        assert_eq!(event.source_ip.as_deref(), Some("192.0.2.7"));
-        assert_eq!(event.user_agent.as_deref(), Some("test/1"));
-        assert!(event.errors.is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn every_ending_has_one_event() {
-        for (tool, expected, outcome) in [
-            ("echo", "done", "success"),
-            ("fails", "not_found", "error"),
-            ("data", "permission_denied", "denied"),
-            ("nothing_of_the_kind", "unknown", "unknown_tool"),
-            ("panics", "internal", "panicked"),
-            ("slow", "timed_out", "timed_out"),
-        ] {
-            let world = World::new();
-            let answer = world.calls().run(call(&world, tool)).await;
-            assert_eq!(code(&answer), expected, "{tool}");
-            let events = world.events();
-            assert_eq!(events.len(), 1, "{tool}");
-            assert_eq!(events[0].action_details["outcome"], outcome, "{tool}");
-            let result = if outcome == "success" { ActionResult::Succeeded } else { ActionResult::Failed };
-            assert_eq!(events[0].action_result, result, "{tool}");
-            assert_eq!(events[0].errors.is_empty(), outcome == "success", "{tool}");
-            assert_eq!(world.in_flight().count(), 0, "{tool}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_duration_is_measured() {
-        let world = World::new();
-        world.calls().run(call(&world, "slow")).await;
-        let took = world.events()[0].action_details["durationMs"].as_u64().unwrap();
-        assert!((310_000..310_010).contains(&took), "{took}");
-    }
-
-    #[tokio::test]
-    async fn a_cancelled_call_has_one_event() {
-        let world = World::new();
-        let calls = world.calls();
-        let request = call(&world, "slow");
-        let token = request.cancelled.clone();
-        let (answer, ()) = tokio::join!(calls.run(request), async {
-            world.started().await;
-            token.cancel();
-        });
-        assert_eq!(code(&answer), "cancelled");
-        assert_eq!(world.outcomes(), ["cancelled"]);
-    }
-
-    #[tokio::test]
-    async fn a_dropped_call_has_one_event() {
-        let world = World::new();
-        let calls = Arc::new(world.calls());
-        let task = tokio::spawn({
-            let request = call(&world, "slow");
-            async move { calls.run(request).await }
-        });
-        world.started().await;
-        task.abort();
-        assert!(task.await.unwrap_err().is_cancelled());
-        world.in_flight().drained().await;
-        assert_eq!(world.outcomes(), ["cancelled"]);
-    }
-
-    #[tokio::test]
-    async fn a_call_dropped_while_its_event_is_written_has_one_event() {
-        let world = World::new();
-        let calls = Arc::new(world.calls());
-        let gate = world.hold_audit().await;
-        let task = tokio::spawn({
-            let request = call(&world, "echo");
-            async move { calls.run(request).await }
-        });
-        world.audit_waits().await;
-        task.abort();
-        assert!(task.await.unwrap_err().is_cancelled());
-        drop(gate);
-        world.in_flight().drained().await;
-        assert_eq!(world.outcomes(), ["success"]);
-    }
-
-    #[tokio::test]
-    async fn without_an_event_there_is_no_answer() {
-        let world = World::new();
-        world.break_audit();
-        for tool in ["echo", "fails", "data", "nothing_of_the_kind"] {
-            assert_eq!(code(&world.calls().run(call(&world, tool)).await), "audit_unavailable", "{tool}");
-        }
-        let answer = world.calls().refuse_malformed(call(&world, "echo")).await;
-        assert_eq!(code(&answer), "audit_unavailable");
-    }
-
-    #[tokio::test]
-    async fn long_and_secret_names_are_cut() {
-        let world = World::new();
-        let answer = world.calls().run(call(&world, &"n".repeat(5000))).await;
-        assert_eq!(answer, Answer::UnknownTool);
-        let name = world.events()[0].action_params["static"]["toolName"].as_str().unwrap().to_owned();
-        assert_eq!(name.len(), 100);
-    }
-
-    #[tokio::test]
-    async fn the_use_of_a_grant_is_noted_once_a_minute() {
-        let world = World::new();
-        let calls = world.calls();
-        calls.run(call(&world, "echo")).await;
-        testing::settle().await;
-        assert_eq!(world.uses(), 1);
-        let mut recent = call(&world, "echo");
-        let mut grant = (*recent.principal.grant).clone();
-        grant.last_used_at = Some(testing::NOW);
-        recent.principal.grant = Arc::new(grant);
-        calls.run(recent).await;
-        calls.run(call(&world, "fails")).await;
-        testing::settle().await;
-        assert_eq!(world.uses(), 1);
-    }
-
-    #[test]
-    fn who_can_help() {
-        use Permission::{AlertRead, DataAnalyticsRead, PolicyRead, RuleRead, UserRead};
-        let world = World::new();
-        // The role holds alerts, rules and the data lake; alerts and rules are granted.
-        let message = |requirement| denial(requirement, &world.principal()).message;
-        assert_eq!(
-            message(Requirement::All(&[AlertRead, DataAnalyticsRead])),
-            "Permission denied: this connection was not granted Query Data Lake. Reconnect and tick it on the consent \
-             page."
-        );
-        assert_eq!(
-            message(Requirement::All(&[DataAnalyticsRead, UserRead])),
-            "Permission denied: this needs Read User Info, and your role does not include it. Ask an admin."
-        );
-        assert_eq!(
-            message(Requirement::Any(&[PolicyRead, UserRead])),
-            "Permission denied: this needs View Policies or Read User Info, and your role does not include it. Ask an \
-             admin."
-        );
-        assert!(Requirement::Any(&[PolicyRead, RuleRead]).met_by(world.principal().effective()));
-        assert!(message(Requirement::Any(&[PolicyRead, DataAnalyticsRead])).contains("not granted Query Data Lake."));
-    }
-}
+mod tests;

@@ -32,9 +32,9 @@ impl Catalogue {
 
 fn definition(tool: &dyn Tool) -> rmcp::model::Tool {
     let hints = tool.hints();
-    // Row T9: a title and all four hints on every tool.
+    // Row T9: a title and all four hints on every tool. The title stands beside the annotations, once.
     let annotations = ToolAnnotations::from_raw(
-        Some(tool.title().to_owned()),
+        None,
         Some(hints.read_only),
         Some(hints.destructive),
         Some(hints.idempotent),

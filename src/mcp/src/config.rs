@@ -9,7 +9,7 @@ use margay_domain::{
 };
 use margay_tools::{Ports, Registry};
 
-use crate::in_flight::InFlight;
+use crate::{in_flight::InFlight, limits::McpLimits};
 
 /// The usual [`McpConfig::max_body_bytes`]: 1 MiB.
 pub const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -33,6 +33,8 @@ pub struct McpConfig {
     pub max_body_bytes: usize,
     /// When a tool is given up.
     pub call_timeout: Duration,
+    /// How much one person and one connection may ask for.
+    pub limits: McpLimits,
     /// The version that the server tells clients.
     pub server_version: String,
 }

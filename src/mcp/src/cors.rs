@@ -17,8 +17,9 @@ pub(crate) const METHODS: &str = "GET, POST, DELETE, OPTIONS";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, \
                                Mcp-Session-Id, Last-Event-ID";
 
-/// What a page may read; without `WWW-Authenticate` a browser client never finds the sign-in.
-const EXPOSED_HEADERS: &str = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version";
+/// What a page may read; without `WWW-Authenticate` a browser client never finds the sign-in, and without `Retry-After`
+/// it does not know when to come again.
+const EXPOSED_HEADERS: &str = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After";
 
 /// The answer to `OPTIONS`. It needs no token, since browsers send none (section 5.6).
 pub(crate) fn preflight() -> Response {

@@ -1,4 +1,4 @@
-//! The one audit event of one tool call (promise 4).
+//! The one audit event of one tool call or one resource that is read (promise 4).
 //!
 //! An [`Invocation`] is opened before anything is decided. It ends in exactly one event: by [`Invocation::finish`],
 //! which returns when the event is durable, or by being dropped, which means that the call was cancelled.
@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use margay_domain::{
-    audit::{AI_TOOL_INVOKE, ActionResult, Actor, AuditError, AuditEvent},
+    audit::{AI_RESOURCE_READ, AI_TOOL_INVOKE, ActionResult, Actor, AuditError, AuditEvent},
     clock::Clock,
     entropy::Entropy,
     id::AuditEventId,
@@ -26,6 +26,8 @@ use crate::{
 pub(crate) enum Outcome {
     /// The tool answered.
     Success,
+    /// It did a part of what was asked.
+    Partial,
     /// The tool could not do what was asked.
     Error,
     /// The permission is not in effect.
@@ -45,6 +47,7 @@ impl Outcome {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
+            Self::Partial => "partial",
             Self::Error => "error",
             Self::Denied => "denied",
             Self::UnknownTool => "unknown_tool",
@@ -69,6 +72,11 @@ impl Ending {
     /// It went well.
     pub(crate) const fn success(rows: Option<u64>) -> Self {
         Self { outcome: Outcome::Success, rows, failure: None }
+    }
+
+    /// A part of it went well.
+    pub(crate) const fn partial(rows: Option<u64>) -> Self {
+        Self { outcome: Outcome::Partial, rows, failure: None }
     }
 
     /// It did not.
@@ -97,12 +105,61 @@ pub(crate) struct Facts {
     pub(crate) request_id: Value,
     /// The protocol version of the request.
     pub(crate) protocol_version: Option<String>,
-    /// The tool as asked for.
-    pub(crate) tool: String,
-    /// The tool's title.
-    pub(crate) title: String,
-    /// The arguments, without secrets.
-    pub(crate) arguments: Value,
+    /// What was asked for.
+    pub(crate) subject: Subject,
+}
+
+/// What a call is about. Nothing in it is a secret.
+#[derive(Clone, Debug)]
+pub(crate) enum Subject {
+    /// A tool.
+    Tool {
+        /// Its name as asked for.
+        name: String,
+        /// Its title.
+        title: &'static str,
+        /// The arguments.
+        arguments: Value,
+    },
+    /// A resource that is read.
+    Resource {
+        /// Its URI as asked for.
+        uri: String,
+    },
+}
+
+impl Subject {
+    const fn action(&self) -> &'static str {
+        match self {
+            Self::Tool { .. } => AI_TOOL_INVOKE,
+            Self::Resource { .. } => AI_RESOURCE_READ,
+        }
+    }
+
+    const fn description(&self) -> &'static str {
+        match self {
+            Self::Tool { title, .. } => title,
+            Self::Resource { .. } => "Read a resource",
+        }
+    }
+
+    /// The name for the log.
+    fn name(&self) -> &str {
+        match self {
+            Self::Tool { name, .. } => name,
+            Self::Resource { uri } => uri,
+        }
+    }
+
+    fn params(&self) -> Value {
+        match self {
+            Self::Tool { name, arguments, .. } => json!({
+                "static": { "toolName": name },
+                "dynamic": { "arguments": arguments },
+            }),
+            Self::Resource { uri } => json!({ "static": { "uri": uri } }),
+        }
+    }
 }
 
 /// Opens invocations.
@@ -153,7 +210,7 @@ impl Drop for Invocation {
     fn drop(&mut self) {
         let Some(open) = self.open.take() else { return };
         let Ok(runtime) = Handle::try_current() else {
-            tracing::error!(tool = %open.facts.tool, "a tool call ended with the runtime, its event is lost");
+            tracing::error!(call = open.facts.subject.name(), "a call ended with the runtime, its event is lost");
             return;
         };
         runtime.spawn(async move {
@@ -170,7 +227,8 @@ impl Open {
         let result = self.recorder.audit.record(event).await;
         if let Err(error) = &result {
             let user = self.facts.principal.user.id.as_str();
-            tracing::error!(%error, event = %id, tool = %self.facts.tool, user, "a tool call could not be recorded");
+            let call = self.facts.subject.name();
+            tracing::error!(%error, event = %id, call, user, "a call could not be recorded");
         }
         result
     }
@@ -180,7 +238,11 @@ impl Open {
         let principal = &facts.principal;
         let now = self.recorder.clock.now();
         let took = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let succeeded = ending.outcome == Outcome::Success;
+        let action_result = match ending.outcome {
+            Outcome::Success => ActionResult::Succeeded,
+            Outcome::Partial => ActionResult::PartiallyFailed,
+            _ => ActionResult::Failed,
+        };
         let details = json!({
             "clientId": principal.client.id,
             "clientName": principal.client.name,
@@ -199,13 +261,10 @@ impl Open {
         AuditEvent {
             id: AuditEventId::generate(now, self.recorder.entropy.as_ref()),
             timestamp: now,
-            action_name: AI_TOOL_INVOKE.to_owned(),
-            action_description: facts.title.clone(),
-            action_result: if succeeded { ActionResult::Succeeded } else { ActionResult::Failed },
-            action_params: json!({
-                "static": { "toolName": facts.tool },
-                "dynamic": { "arguments": facts.arguments },
-            }),
+            action_name: facts.subject.action().to_owned(),
+            action_description: facts.subject.description().to_owned(),
+            action_result,
+            action_params: facts.subject.params(),
             action_details: details,
             actor: Actor::user(&principal.user, &principal.role),
             errors: ending

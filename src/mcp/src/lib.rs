@@ -1,8 +1,8 @@
 //! The `/mcp` endpoint: who may come in, which tools they see, and the audit event of every call.
 //!
 //! A request passes, in this order (row H15): Host and Origin (`network`), preflight (`cors`), the bearer token
-//! (`bearer`), the person, grant and role behind it (`caller`), the HTTP method, size, type and JSON of the body
-//! (`message`), the `Accept` header (`accept`) and the owner of the session (`sessions`). Only then does the
+//! (`bearer`), the person, grant and role behind it (`caller`), their allowance (`limits`), the HTTP method, size, type
+//! and JSON of the body (`message`), the `Accept` header (`accept`) and the owner of the session (`sessions`). Only then does the
 //! protocol library see it, without the token. Whatever is refused on the way is a `refusal::Refusal`.
 //!
 //! The protocol library calls back into `handler`; `call` checks the permission (promise 1), runs the tool and
@@ -20,14 +20,21 @@ mod call;
 mod caller;
 mod catalogue;
 mod config;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod cors;
 mod handler;
+mod held;
 mod in_flight;
 mod invocation;
+mod limits;
 mod message;
 mod network;
+mod progress;
+mod prompts;
 mod redact;
 mod refusal;
+mod resources;
 mod router;
 mod sessions;
 #[cfg(test)]
@@ -35,5 +42,11 @@ mod testing;
 
 pub use config::{DEFAULT_CALL_TIMEOUT, DEFAULT_MAX_BODY_BYTES, McpConfig, McpState};
 pub use in_flight::InFlight;
+pub use limits::McpLimits;
 pub use network::{is_host_entry, is_origin_entry};
+#[cfg(feature = "conformance")]
+pub use router::conformance_router;
 pub use router::router;
+
+#[cfg(all(feature = "conformance", not(debug_assertions)))]
+compile_error!("the feature `conformance` puts test fixtures in the place of the product; it is for debug builds only");

@@ -27,6 +27,8 @@ pub(crate) struct Message {
     pub(crate) version: Option<String>,
     /// Whether its `_meta` declares the client's capabilities.
     capabilities: bool,
+    /// Whether its parameters name a version to begin a session with.
+    opens: bool,
     /// Tool and arguments, if it calls a tool in a way that can be read.
     pub(crate) call: Option<(String, Map<String, Value>)>,
 }
@@ -61,17 +63,34 @@ impl Message {
             _ => return Err(Refusal::NotAMessage(None)),
         };
         let method = message.get("method").and_then(Value::as_str).map(str::to_owned);
+        let is_answer = message.contains_key("result") || message.contains_key("error");
         let id = match message.get("id").map(|id| serde_json::from_value::<RequestId>(id.clone())) {
             Some(Ok(id)) => Some(id),
             // Row B1: the id of a request is text or a whole number.
             Some(Err(_)) if method.is_some() => return Err(Refusal::NotAMessage(None)),
             _ => None,
         };
+        // A request or an answer, never both, and of this version of JSON-RPC.
+        if message.get("jsonrpc").and_then(Value::as_str) != Some("2.0") || (method.is_some() && is_answer) {
+            return Err(Refusal::NotAMessage(id));
+        }
         let meta = message.get("params").and_then(|params| params.get("_meta"));
         let version = meta.and_then(|meta| meta.get(VERSION_KEY)).and_then(Value::as_str).map(str::to_owned);
         let capabilities = meta.is_some_and(|meta| meta.get(CAPABILITIES_KEY).is_some());
         let call = if method.as_deref() == Some("tools/call") { call(message.get("params")) } else { None };
-        Ok(Self { id, method, version, capabilities, call })
+        let opens =
+            message.get("params").and_then(|params| params.get("protocolVersion")).is_some_and(Value::is_string);
+        Ok(Self { id, method, version, capabilities, opens, call })
+    }
+
+    /// Whether it wants an answer.
+    pub(crate) fn is_request(&self) -> bool {
+        self.id.is_some() && self.method.is_some()
+    }
+
+    /// Whether what it asks for may take long, and may outlive the connection that asked.
+    pub(crate) fn does_work(&self) -> bool {
+        matches!(self.method.as_deref(), Some("tools/call" | "resources/read" | "resources/list"))
     }
 
     /// Whether this opens a session.
@@ -82,7 +101,9 @@ impl Message {
     /// Whether this belongs to the era without sessions (row V3). Errs on the modern side, where no session counts.
     pub(crate) fn is_modern(&self, headers: &HeaderMap) -> bool {
         if self.is_initialize() {
-            return false;
+            // Row V3: this opens a session, unless it does not say of which version, and all the rest says that the client
+            // means an era that has none; then it is told that there is no such method (row H13).
+            return !self.opens && self.is_complete() && self.version.as_deref().is_some_and(has_no_sessions);
         }
         self.method.as_deref() == Some("server/discover")
             || (self.version.is_some() && self.capabilities)
@@ -95,6 +116,22 @@ impl Message {
         self.version.is_some() && self.capabilities
     }
 
+    /// Whether a complete message agrees with the headers that repeat a part of it (rows H9, H10). What does not is left to
+    /// the protocol library, which refuses it.
+    pub(crate) fn fits(&self, headers: &HeaderMap) -> bool {
+        let only = |name: &str| {
+            let mut values = headers.get_all(name).iter();
+            let first = values.next().and_then(|value| value.to_str().ok());
+            first.filter(|_| values.next().is_none())
+        };
+        let version = only(VERSION_HEADER).filter(|version| self.version.as_deref() == Some(version));
+        let Some(version) = version.filter(|version| is_known(version)) else { return false };
+        let called = self.call.as_ref().map(|(tool, _)| tool.as_str());
+        !has_no_sessions(version)
+            || (only("mcp-method") == self.method.as_deref()
+                && called.is_none_or(|tool| only("mcp-name") == Some(tool)))
+    }
+
     /// Refuses a version in the header that nobody speaks (rows V2, L5). A version in `_meta` is left to the protocol
     /// library, which answers the same and also compares the two (row H9).
     pub(crate) fn check_version(&self, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -102,7 +139,7 @@ impl Message {
             return Ok(());
         }
         let requested = header_version(headers).unwrap_or_default();
-        if ProtocolVersion::KNOWN_VERSIONS.iter().any(|known| known.as_str() == requested) {
+        if is_known(requested) {
             return Ok(());
         }
         Err(Refusal::UnsupportedVersion { id: self.id.clone(), requested: requested.chars().take(40).collect() })
@@ -112,7 +149,7 @@ impl Message {
 fn call(params: Option<&Value>) -> Option<(String, Map<String, Value>)> {
     let params = params?;
     let arguments = match params.get("arguments") {
-        None => Map::new(),
+        None | Some(Value::Null) => Map::new(),
         Some(Value::Object(arguments)) => arguments.clone(),
         Some(_) => return None,
     };
@@ -122,6 +159,10 @@ fn call(params: Option<&Value>) -> Option<(String, Map<String, Value>)> {
 /// The version in the header, if it is readable.
 pub(crate) fn header_version(headers: &HeaderMap) -> Option<&str> {
     headers.get(VERSION_HEADER).and_then(|value| value.to_str().ok())
+}
+
+fn is_known(version: &str) -> bool {
+    ProtocolVersion::KNOWN_VERSIONS.iter().any(|known| known.as_str() == version)
 }
 
 /// Whether a version is of the era without sessions. Versions are dates, so text order is their order.

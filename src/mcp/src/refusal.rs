@@ -1,5 +1,7 @@
 //! Everything that is refused before a handler runs, and the one mapping of it to HTTP.
 
+use std::time::Duration;
+
 use axum::{body::Body, response::Response};
 use http::{
     HeaderValue, StatusCode,
@@ -33,6 +35,17 @@ pub(crate) enum Refusal {
         /// What a person can do.
         sentence: String,
     },
+    /// Over a limit (row T8): after so long there is room again.
+    #[error("Too many requests at once. Wait as long as the Retry-After header says, and send fewer in parallel.")]
+    TooManyRequests {
+        /// The id of the request, if it has been read.
+        id: Option<RequestId>,
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// Promise 4: a call that cannot be recorded gets no answer that says anything.
+    #[error("The call could not be recorded in the audit log, so there is no answer. Tell an admin.")]
+    Unrecorded(Option<RequestId>),
     /// Storage does not answer.
     #[error("The server cannot check the access token now. Try again in a moment.")]
     Unavailable,
@@ -127,7 +140,8 @@ impl Refusal {
         match self {
             Self::Forbidden | Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
             Self::NoToken | Self::InvalidToken => StatusCode::UNAUTHORIZED,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable | Self::Unrecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -164,9 +178,12 @@ impl Refusal {
                 let error = ErrorData::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, message, Some(data));
                 JsonRpcError::new(id.clone(), error)
             }
-            Self::Internal(id) => JsonRpcError::new(id.clone(), ErrorData::internal_error(message, None)),
+            Self::Internal(id) | Self::Unrecorded(id) => {
+                JsonRpcError::new(id.clone(), ErrorData::internal_error(message, None))
+            }
             Self::Unavailable => JsonRpcError::new(None, ErrorData::internal_error(message, None)),
             Self::InsufficientScope { id, .. }
+            | Self::TooManyRequests { id, .. }
             | Self::NotAMessage(id)
             | Self::NotAcceptable(id)
             | Self::SessionRequired(id)
@@ -197,7 +214,12 @@ impl Refusal {
             Self::InsufficientScope { scope, .. } => {
                 headers.insert(WWW_AUTHENTICATE, challenges.insufficient_scope(scope))
             }
-            Self::Unavailable => headers.insert(RETRY_AFTER, HeaderValue::from_static("2")),
+            // Whole seconds, rounded up: coming too early costs a second refusal.
+            Self::TooManyRequests { wait, .. } => {
+                let seconds = wait.as_millis().div_ceil(1000).max(1);
+                headers.insert(RETRY_AFTER, header(&seconds.to_string()))
+            }
+            Self::Unavailable | Self::Unrecorded(_) => headers.insert(RETRY_AFTER, HeaderValue::from_static("2")),
             _ => None,
         };
         response

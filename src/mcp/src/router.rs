@@ -18,25 +18,30 @@ use http::{
 };
 use http_body_util::Full;
 use margay_domain::{
+    clock::Clock,
     principal::{Origin, Principal},
     rules::PermissionSet,
 };
 use rmcp::{
+    ServerHandler,
     model::RequestId,
     transport::streamable_http_server::{
         StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
     },
 };
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     accept, bearer,
-    call::{Call, Calls},
+    call::{Call, CallContext, Calls},
     caller::{Callers, TokenId},
     config::McpState,
     cors,
-    handler::{Handler, request_id},
+    handler::{Handler, ReadsEvents, request_id},
+    held::Held,
     invocation::Recorder,
+    limits::{Limits, Permit},
     message::{self, Message},
     network::Network,
     refusal::{Challenges, Refusal},
@@ -48,7 +53,15 @@ use crate::{
 const SESSION_IDLE: Duration = Duration::from_hours(4);
 
 /// How long calls under way may go on once the server shuts down.
-const DRAIN: Duration = Duration::from_secs(10);
+///
+/// Less than the server waits for its connections, so that the answers of what is cancelled still leave.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// So long a request waits for a place among those under way.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// It looks this often whether there is one.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A comment line in a silent stream this often, so that no proxy closes it (section 5.6).
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -59,41 +72,53 @@ const NO_BUFFERING: &str = "x-accel-buffering";
 /// The methods that answer without a session.
 const WITHOUT_SESSION: &str = "POST, OPTIONS";
 
-type Service = StreamableHttpService<Handler, LocalSessionManager>;
+type Service<H> = StreamableHttpService<H, LocalSessionManager>;
 
 /// Serves `/mcp` and `/mcp/`. Neither redirects to the other, since a redirect loses the token (section 5.1).
 ///
 /// When `shutdown` fires, streams that wait for nothing in particular end at once, and calls under way after
-/// ten seconds; those are recorded as cancelled. Await [`crate::InFlight::drained`] afterwards.
+/// eight seconds; those are recorded as cancelled. Await [`crate::InFlight::drained`] afterwards.
 ///
 /// # Panics
 ///
 /// Must be called inside a tokio runtime.
 pub fn router(state: McpState, shutdown: CancellationToken) -> Router {
-    let endpoint = Arc::new(Endpoint::new(state, shutdown));
-    Router::new().route("/mcp", any(serve)).route("/mcp/", any(serve)).with_state(endpoint)
+    let version = state.config.server_version.clone();
+    mount(Endpoint::new(state, shutdown, |calls| Handler::new(calls, &version)))
 }
 
-async fn serve(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+/// The same transport and guard with the fixtures of the official conformance suite behind it instead of the product.
+#[cfg(feature = "conformance")]
+pub fn conformance_router(state: McpState, shutdown: CancellationToken) -> Router {
+    mount(Endpoint::new(state, shutdown, |_calls| crate::conformance::Fixtures::new()))
+}
+
+fn mount<H: ServerHandler + Clone>(endpoint: Endpoint<H>) -> Router {
+    Router::new().route("/mcp", any(serve::<H>)).route("/mcp/", any(serve::<H>)).with_state(Arc::new(endpoint))
+}
+
+async fn serve<H: ServerHandler + Clone>(State(endpoint): State<Arc<Endpoint<H>>>, request: Request) -> Response {
     endpoint.serve(request).await
 }
 
-struct Endpoint {
+struct Endpoint<H> {
     network: Network,
     challenges: Challenges,
     callers: Callers,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
     max_body_bytes: usize,
     calls: Arc<Calls>,
     sessions: Sessions,
     /// For both eras: sessions for older clients, none for newer ones.
-    service: Service,
+    service: Service<H>,
     /// For older clients that read JSON but no streams. There is nothing to remember about them, so no session.
-    sessionless: Service,
+    sessionless: Service<H>,
     shutdown: CancellationToken,
 }
 
-impl Endpoint {
-    fn new(state: McpState, shutdown: CancellationToken) -> Self {
+impl<H: ServerHandler + Clone> Endpoint<H> {
+    fn new(state: McpState, shutdown: CancellationToken, handler: impl FnOnce(Arc<Calls>) -> H) -> Self {
         let McpState { config, verifier, grants, audit, registry, ports, clock, entropy, in_flight } = state;
         let network = Network::new(&config);
         // Row R3. What a client asks for is a wish; the consent page decides.
@@ -108,7 +133,7 @@ impl Endpoint {
             timeout: config.call_timeout,
         };
         let calls = Arc::new(calls);
-        let handler = Handler::new(Arc::clone(&calls), &config.server_version);
+        let handler = handler(Arc::clone(&calls));
         let mut manager = LocalSessionManager::default();
         manager.session_config.keep_alive = Some(SESSION_IDLE);
         // Clients before 2025-11-25 cannot read the empty event that would begin every stream.
@@ -122,7 +147,8 @@ impl Endpoint {
             .disable_allowed_origins()
             .with_json_response(true)
             .with_sse_retry(None)
-            .with_sse_keep_alive(Some(KEEP_ALIVE))
+            // The library's timer for it follows the clock of the machine, and would never rest under one that is paused.
+            .with_sse_keep_alive((!cfg!(test)).then_some(KEEP_ALIVE))
             .with_max_request_body_bytes(config.max_body_bytes)
             .with_cancellation_token(calls_end);
         let service = {
@@ -134,7 +160,9 @@ impl Endpoint {
         Self {
             network,
             challenges,
-            callers: Callers { verifier, grants, clock },
+            callers: Callers { verifier, grants, clock: Arc::clone(&clock) },
+            limits: Limits::new(config.limits),
+            clock,
             max_body_bytes: config.max_body_bytes,
             calls,
             sessions: Sessions::new(manager),
@@ -175,6 +203,9 @@ impl Endpoint {
         parts.headers.remove(AUTHORIZATION);
         parts.headers.remove(COOKIE);
         let owner = Owner::of(&principal);
+        // Row T8: before the body is read, so that too much costs nothing but this.
+        let counted = self.limits.count(&principal, self.clock.now());
+        counted.map_err(|wait| Refusal::TooManyRequests { id: None, wait })?;
         parts.extensions.insert(principal);
         parts.extensions.insert(token_id);
         match parts.method {
@@ -185,14 +216,52 @@ impl Endpoint {
         }
     }
 
-    /// One message.
+    /// One message. A request has its place until the answer is sent and the call behind it has ended.
     async fn post(&self, mut parts: Parts, body: Body, owner: Owner) -> Result<Response, Refusal> {
         let bytes = message::read_body(body, self.max_body_bytes).await?;
         message::check_content_type(&parts.headers)?;
         let message = Message::parse(&bytes)?;
-        if message.is_initialize() && message.check_version(&parts.headers).is_err() {
-            // Row V5: the version to begin with stands in the body, and an unknown one there is negotiated.
+        let Some(permit) = self.place(&parts, &message).await? else {
+            return self.message(parts, bytes, message, owner).await;
+        };
+        if message.does_work() {
+            parts.extensions.insert(permit.clone());
+        }
+        let response = self.message(parts, bytes, message, owner).await?;
+        Ok(response.map(|body| Body::new(Held::new(body, permit))))
+    }
+
+    /// Row T8: a place among the requests under way. Notifications and responses need none. A client that calls many
+    /// tools at once waits a little for a place, because some clients do not survive a refusal.
+    async fn place(&self, parts: &Parts, message: &Message) -> Result<Option<Permit>, Refusal> {
+        let Some(principal) = parts.extensions.get::<Principal>().filter(|_| message.is_request()) else {
+            return Ok(None);
+        };
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.limits.enter(principal, self.clock.now()) {
+                Ok(permit) => return Ok(Some(permit)),
+                Err(wait) if Instant::now() >= until => {
+                    return Err(Refusal::TooManyRequests { id: message.id.clone(), wait });
+                }
+                Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    /// One message that can be read.
+    async fn message(
+        &self,
+        mut parts: Parts,
+        bytes: Bytes,
+        message: Message,
+        owner: Owner,
+    ) -> Result<Response, Refusal> {
+        if message.is_initialize() && !message.is_modern(&parts.headers) {
+            // Row V5: the version to begin with stands in the body, and an unknown one there is negotiated. Whatever is
+            // left in the headers from an earlier session is of no use to a new one.
             parts.headers.remove(message::VERSION_HEADER);
+            parts.headers.remove(SESSION_HEADER);
         }
         message.check_version(&parts.headers)?;
         let id = message.id.as_ref();
@@ -201,10 +270,14 @@ impl Endpoint {
             return Err(Refusal::NotAcceptable(message.id));
         }
         parts.headers.insert(ACCEPT, HeaderValue::from_static(accept::BOTH));
+        if accepts.events {
+            parts.extensions.insert(ReadsEvents);
+        }
         if message.is_modern(&parts.headers) {
             // Row H14.
             parts.headers.remove(SESSION_HEADER);
-            if message.is_complete() {
+            // Row H15: what does not fit its headers is refused by the library, before any scope is asked for.
+            if message.is_complete() && message.fits(&parts.headers) {
                 self.check_scope(&parts, &message, None).await?;
             }
             return self.forward(&self.service, parts, bytes, id).await;
@@ -234,7 +307,7 @@ impl Endpoint {
         let (Some((tool, arguments)), Some(id)) = (&message.call, &message.id) else { return Ok(()) };
         let Some(principal) = parts.extensions.get::<Principal>() else { return Ok(()) };
         let Some(scope) = self.calls.step_up(principal, tool) else { return Ok(()) };
-        let call = Call {
+        let context = CallContext {
             principal: principal.clone(),
             token_id: parts.extensions.get::<TokenId>().map(|id| id.0.clone()),
             origin: parts.extensions.get::<Origin>().cloned().unwrap_or_default(),
@@ -244,14 +317,14 @@ impl Endpoint {
                 .version
                 .clone()
                 .or_else(|| message::header_version(&parts.headers).map(str::to_owned)),
-            tool: tool.clone(),
-            arguments: arguments.clone(),
             cancelled: CancellationToken::new(),
+            permit: parts.extensions.get::<Permit>().cloned(),
         };
+        let call = Call { context, tool: tool.clone(), arguments: arguments.clone() };
         match self.calls.refuse_scope(call).await {
             Ok(sentence) => Err(Refusal::InsufficientScope { id: Some(id.clone()), scope: scope.to_scope(), sentence }),
             // Promise 4: without an event there is no answer that says anything.
-            Err(_) => Err(Refusal::Unavailable),
+            Err(_) => Err(Refusal::Unrecorded(Some(id.clone()))),
         }
     }
 
@@ -287,7 +360,7 @@ impl Endpoint {
     /// Hands a checked request to the protocol library.
     async fn forward(
         &self,
-        service: &Service,
+        service: &Service<H>,
         parts: Parts,
         bytes: Bytes,
         id: Option<&RequestId>,

@@ -21,10 +21,11 @@ use crate::refusal::Refusal;
 /// The header that carries a session id.
 pub(crate) const SESSION_HEADER: &str = "mcp-session-id";
 
-/// At most so many sessions; the oldest makes room.
+/// At most so many sessions; the one that was not used for longest makes room.
 const MAX_SESSIONS: usize = 4096;
 
-/// At most so many sessions of one grant; its oldest makes room, so that one client cannot push the others out.
+/// At most so many sessions of one grant; of its own, the one that was not used for longest makes room, so that one client
+/// cannot push the others out.
 const MAX_SESSIONS_OF_A_GRANT: usize = 32;
 
 /// The person and grant that a session belongs to.
@@ -49,13 +50,13 @@ pub(crate) struct Sessions {
 #[derive(Default)]
 struct Bound {
     owners: HashMap<Arc<str>, Entry>,
-    /// Counts up with every session: the smaller, the older.
+    /// Counts up with every use: the smaller, the longer ago.
     next: u64,
 }
 
 struct Entry {
     owner: Owner,
-    number: u64,
+    used: u64,
 }
 
 impl Sessions {
@@ -73,7 +74,7 @@ impl Sessions {
     ) -> Result<Option<String>, Refusal> {
         let mut values = headers.get_all(SESSION_HEADER).iter();
         let Some(value) = values.next() else { return Ok(None) };
-        let session = value.to_str().ok().filter(|session| values.next().is_none() && self.is_owned(session, owner));
+        let session = value.to_str().ok().filter(|session| values.next().is_none() && self.use_own(session, owner));
         session.map_or_else(|| Err(Refusal::UnknownSession(id.cloned())), |session| Ok(Some(session.to_owned())))
     }
 
@@ -99,8 +100,14 @@ impl Sessions {
         self.lock().owners.remove(session);
     }
 
-    fn is_owned(&self, session: &str, owner: &Owner) -> bool {
-        self.lock().owners.get(session).is_some_and(|entry| entry.owner == *owner)
+    /// Notes a use of a session; `false` if it is not this owner's.
+    fn use_own(&self, session: &str, owner: &Owner) -> bool {
+        let mut bound = self.lock();
+        let now = bound.next;
+        let Some(entry) = bound.owners.get_mut(session).filter(|entry| entry.owner == *owner) else { return false };
+        entry.used = now;
+        bound.next += 1;
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, Bound> {
@@ -114,20 +121,20 @@ impl Bound {
         let mut surplus = Vec::new();
         let own = self.owners.values().filter(|entry| entry.owner.grant == owner.grant).count();
         if own >= MAX_SESSIONS_OF_A_GRANT {
-            surplus.extend(self.take_oldest(|entry| entry.owner.grant == owner.grant));
+            surplus.extend(self.take_unused(|entry| entry.owner.grant == owner.grant));
         }
         if self.owners.len() >= MAX_SESSIONS {
-            surplus.extend(self.take_oldest(|_| true));
+            surplus.extend(self.take_unused(|_| true));
         }
-        let number = self.next;
+        let used = self.next;
         self.next += 1;
-        self.owners.insert(Arc::from(session), Entry { owner, number });
+        self.owners.insert(Arc::from(session), Entry { owner, used });
         surplus
     }
 
-    fn take_oldest(&mut self, which: impl Fn(&Entry) -> bool) -> Option<Arc<str>> {
-        let oldest = self.owners.iter().filter(|(_, entry)| which(entry)).min_by_key(|(_, entry)| entry.number);
-        let id = oldest.map(|(id, _)| Arc::clone(id))?;
+    fn take_unused(&mut self, which: impl Fn(&Entry) -> bool) -> Option<Arc<str>> {
+        let unused = self.owners.iter().filter(|(_, entry)| which(entry)).min_by_key(|(_, entry)| entry.used);
+        let id = unused.map(|(id, _)| Arc::clone(id))?;
         self.owners.remove(&id);
         Some(id)
     }
@@ -166,15 +173,18 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_of_a_grant_makes_room() {
+    fn of_a_grant_the_one_that_was_not_used_for_longest_makes_room() {
         let mut bound = Bound::default();
         assert!(bound.insert("other", owner("bob", "two")).is_empty());
         for number in 0..MAX_SESSIONS_OF_A_GRANT {
             assert!(bound.insert(&format!("s{number}"), owner("ana", "one")).is_empty());
         }
-        let surplus = bound.insert("last", owner("ana", "one"));
-        assert_eq!(surplus, [Arc::<str>::from("s0")]);
-        assert_eq!(bound.owners.len(), MAX_SESSIONS_OF_A_GRANT + 1);
+        let sessions = Sessions { manager: Arc::default(), bound: Mutex::new(bound) };
+        assert!(sessions.use_own("s0", &owner("ana", "one")));
+        assert!(!sessions.use_own("s1", &owner("bob", "one")));
+        let surplus = sessions.lock().insert("last", owner("ana", "one"));
+        assert_eq!(surplus, [Arc::<str>::from("s1")]);
+        assert_eq!(sessions.lock().owners.len(), MAX_SESSIONS_OF_A_GRANT + 1);
     }
 
     #[tokio::test]

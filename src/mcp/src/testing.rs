@@ -1,8 +1,10 @@
 //! A world for tests: two people, three connections, a handful of tools, and an audit log that can be held or broken.
+//! What the tools of these tests never read is in `nothing`.
+
+mod nothing;
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -15,29 +17,21 @@ use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use margay_domain::{
-    alert::{Alert, AlertComment, AlertFilter, AlertPosition, EventRef},
     audit::{AuditEvent, AuditQuery},
     client::{Approval, Client, ClientSource},
     clock::{Clock, Timestamp},
-    detection::Detection,
-    enrichment::{Enrichment, EnrichmentRow},
     grant::{AuthorizationCode, Grant, RefreshToken, RevocationReason},
-    id::{AlertId, ClientId, EnrichmentId, GrantId, RoleId, UserId},
-    lake::{DatabaseInfo, IngestReport, LakeError, QueryRequest, QueryResult, TableInfo, TableSchema},
-    log_schema::LogSchema,
-    ports::{
-        Alerts, AuditLog, CodeRedemption, DataLake, Detections, Enrichments, Grants, LogSchemas, RefreshRotation,
-        Roles, StoreError, StoreResult, TokenError, TokenVerifier, Users, VerifiedToken,
-    },
+    id::{ClientId, GrantId, RoleId, UserId},
+    ports::{AuditLog, CodeRedemption, Grants, RefreshRotation, StoreResult, TokenError, TokenVerifier, VerifiedToken},
     principal::Principal,
     role::{LogTypeAccess, Role},
     rules::{Permission, PermissionSet},
     secret::SecretHash,
     testing::{ManualClock, SeededEntropy},
-    user::{PasswordHash, User},
+    user::User,
 };
-use margay_tools::{Hints, JsonObject, Ports, Registry, Requirement, Tool, ToolContext, ToolError, ToolOutput};
-use serde_json::{Map, Value, json};
+use margay_tools::{Hints, JsonObject, Provenance, Registry, Requirement, Tool, ToolContext, ToolError, ToolOutput};
+use serde_json::{Value, json};
 use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -47,7 +41,9 @@ use crate::{
     config::{McpConfig, McpState},
     in_flight::InFlight,
     invocation::Recorder,
+    limits::McpLimits,
 };
+use nothing::{ports, unavailable};
 
 /// The present.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -64,6 +60,7 @@ pub(crate) fn config() -> McpConfig {
         allowed_origins: vec!["http://localhost:*".to_owned()],
         max_body_bytes: 64 * 1024,
         call_timeout: Duration::from_secs(310),
+        limits: McpLimits::default(),
         server_version: "1.2.3".to_owned(),
     }
 }
@@ -83,6 +80,7 @@ pub(crate) struct World {
     started: Arc<Notify>,
     in_flight: InFlight,
     shutdown: CancellationToken,
+    limits: McpLimits,
 }
 
 impl World {
@@ -110,7 +108,13 @@ impl World {
             started: Arc::default(),
             in_flight: InFlight::default(),
             shutdown: CancellationToken::new(),
+            limits: McpLimits::default(),
         }
+    }
+
+    /// The same with other limits.
+    pub(crate) fn limited(limits: McpLimits) -> Self {
+        Self { limits, ..Self::new() }
     }
 
     /// Ana with her first connection.
@@ -198,7 +202,7 @@ impl World {
     fn state(&self) -> McpState {
         let clock: Arc<dyn Clock> = self.clock.clone();
         McpState {
-            config: config(),
+            config: McpConfig { limits: self.limits, ..config() },
             verifier: Arc::new(FakeVerifier),
             grants: self.grants.clone(),
             audit: self.audit.clone(),
@@ -218,6 +222,9 @@ impl World {
             tool("slow", "Slow", Requirement::Nothing, Behaviour::Slow),
             tool("echo", "Echo", Requirement::Nothing, Behaviour::Echo),
             tool("fails", "Fails", Requirement::Nothing, Behaviour::Fails),
+            tool("huge", "Huge", Requirement::Nothing, Behaviour::Huge),
+            tool("patient", "Patient", Requirement::All(&[Permission::AlertRead]), Behaviour::Patient),
+            tool("changes", "Changes", Requirement::All(&[Permission::RuleRead]), Behaviour::Changes),
             tool("panics", "Panics", Requirement::Nothing, Behaviour::Panics),
             tool("alerts", "Alerts", Requirement::All(&[Permission::AlertRead]), Behaviour::Echo),
             tool("data", "Data", Requirement::All(&[Permission::DataAnalyticsRead]), Behaviour::Echo),
@@ -481,6 +488,9 @@ enum Behaviour {
     Fails,
     Panics,
     Slow,
+    Patient,
+    Changes,
+    Huge,
 }
 
 struct FakeTool {
@@ -503,7 +513,7 @@ impl Tool for FakeTool {
         "A tool for tests."
     }
     fn hints(&self) -> Hints {
-        Hints::READ
+        if matches!(self.behaviour, Behaviour::Changes) { Hints::SET } else { Hints::READ }
     }
     fn requires(&self) -> Requirement {
         self.requires
@@ -521,210 +531,42 @@ impl Tool for FakeTool {
                 structured: arguments,
                 text: format!("for {}", context.principal.user.email),
                 rows: Some(1),
+                provenance: Provenance::Own,
+                partial: false,
             }),
             Behaviour::Fails => Err(ToolError::not_found("There is nothing by that name.")),
+            Behaviour::Huge => Ok(ToolOutput {
+                structured: [("text".to_owned(), json!("x".repeat(200_000)))].into_iter().collect(),
+                text: String::new(),
+                rows: Some(1),
+                provenance: Provenance::Own,
+                partial: false,
+            }),
             Behaviour::Panics => panic!("a tool that panics on purpose"),
+            Behaviour::Patient => {
+                tokio::time::sleep(Duration::from_mins(1)).await;
+                Ok(ToolOutput {
+                    structured: arguments,
+                    text: "at last".to_owned(),
+                    rows: Some(1),
+                    provenance: Provenance::Own,
+                    partial: false,
+                })
+            }
+            Behaviour::Changes => {
+                tokio::time::sleep(Duration::from_mins(1)).await;
+                Ok(ToolOutput {
+                    structured: arguments,
+                    text: String::new(),
+                    rows: Some(1),
+                    provenance: Provenance::Own,
+                    partial: true,
+                })
+            }
             Behaviour::Slow => {
                 tokio::time::sleep(Duration::from_hours(1)).await;
                 Err(ToolError::not_found("This was never reached."))
             }
         }
-    }
-}
-
-fn ports(clock: &Arc<dyn Clock>) -> Ports {
-    Ports {
-        alerts: Arc::new(Nothing),
-        detections: Arc::new(Nothing),
-        enrichments: Arc::new(Nothing),
-        log_schemas: Arc::new(Nothing),
-        users: Arc::new(Nothing),
-        roles: Arc::new(Nothing),
-        lake: Arc::new(Nothing),
-        clock: Arc::clone(clock),
-        cursor_key: [7; 32],
-    }
-}
-
-/// A store and a lake that are never there; the tools of these tests do not read.
-struct Nothing;
-
-fn unavailable() -> StoreError {
-    StoreError::Unavailable("not in this test".to_owned())
-}
-
-fn no_lake() -> LakeError {
-    LakeError::Unavailable("not in this test".to_owned())
-}
-
-#[async_trait]
-impl Alerts for Nothing {
-    async fn put(&self, _alerts: &[Alert]) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn get(&self, _id: &AlertId) -> StoreResult<Option<Alert>> {
-        Err(unavailable())
-    }
-    async fn list(
-        &self,
-        _filter: &AlertFilter,
-        _after: Option<&AlertPosition>,
-        _limit: u32,
-    ) -> StoreResult<Vec<Alert>> {
-        Err(unavailable())
-    }
-    async fn count(&self, _filter: &AlertFilter) -> StoreResult<u64> {
-        Err(unavailable())
-    }
-    async fn add_comment(&self, _comment: &AlertComment) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn comments(&self, _id: &AlertId) -> StoreResult<Vec<AlertComment>> {
-        Err(unavailable())
-    }
-}
-
-#[async_trait]
-impl Detections for Nothing {
-    async fn put(&self, _detections: &[Detection]) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn get(&self, _id: &str) -> StoreResult<Option<Detection>> {
-        Err(unavailable())
-    }
-    async fn list(&self) -> StoreResult<Vec<Detection>> {
-        Err(unavailable())
-    }
-}
-
-#[async_trait]
-impl Enrichments for Nothing {
-    async fn put(&self, _enrichment: &Enrichment, _rows: &[EnrichmentRow]) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn find_by_name(&self, _name: &str) -> StoreResult<Option<Enrichment>> {
-        Err(unavailable())
-    }
-    async fn list(&self) -> StoreResult<Vec<Enrichment>> {
-        Err(unavailable())
-    }
-    async fn rows_by_key(&self, _id: &EnrichmentId, _keys: &[String]) -> StoreResult<Vec<EnrichmentRow>> {
-        Err(unavailable())
-    }
-    async fn rows(&self, _id: &EnrichmentId) -> StoreResult<Vec<EnrichmentRow>> {
-        Err(unavailable())
-    }
-}
-
-#[async_trait]
-impl LogSchemas for Nothing {
-    async fn put(&self, _schema: &LogSchema) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn get(&self, _name: &str) -> StoreResult<Option<LogSchema>> {
-        Err(unavailable())
-    }
-    async fn list(&self) -> StoreResult<Vec<LogSchema>> {
-        Err(unavailable())
-    }
-}
-
-#[async_trait]
-impl Users for Nothing {
-    async fn create(&self, _user: &User, _password: Option<&PasswordHash>) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn create_first(&self, _user: &User, _password: &PasswordHash) -> StoreResult<bool> {
-        Err(unavailable())
-    }
-    async fn get(&self, _id: &UserId) -> StoreResult<Option<User>> {
-        Err(unavailable())
-    }
-    async fn find_by_email(&self, _email: &str) -> StoreResult<Option<(User, Option<PasswordHash>)>> {
-        Err(unavailable())
-    }
-    async fn list(&self) -> StoreResult<Vec<User>> {
-        Err(unavailable())
-    }
-    async fn count(&self) -> StoreResult<u64> {
-        Err(unavailable())
-    }
-    async fn set_role(&self, _id: &UserId, _role: &RoleId) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn set_enabled(&self, _id: &UserId, _enabled: bool) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn set_password(&self, _id: &UserId, _password: &PasswordHash) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn signed_in(&self, _id: &UserId, _at: Timestamp) -> StoreResult<()> {
-        Err(unavailable())
-    }
-}
-
-#[async_trait]
-impl Roles for Nothing {
-    async fn ensure_built_in(&self, _now: Timestamp) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn create(&self, _role: &Role) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn update(&self, _role: &Role) -> StoreResult<()> {
-        Err(unavailable())
-    }
-    async fn get(&self, _id: &RoleId) -> StoreResult<Option<Role>> {
-        Err(unavailable())
-    }
-    async fn find_by_name(&self, _name: &str) -> StoreResult<Option<Role>> {
-        Err(unavailable())
-    }
-    async fn list(&self) -> StoreResult<Vec<Role>> {
-        Err(unavailable())
-    }
-}
-
-#[async_trait]
-impl DataLake for Nothing {
-    async fn databases(&self) -> Result<Vec<DatabaseInfo>, LakeError> {
-        Err(no_lake())
-    }
-    async fn tables(&self, _database: &str, _access: &LogTypeAccess) -> Result<Vec<TableInfo>, LakeError> {
-        Err(no_lake())
-    }
-    async fn table_schema(
-        &self,
-        _database: &str,
-        _table: &str,
-        _access: &LogTypeAccess,
-    ) -> Result<TableSchema, LakeError> {
-        Err(no_lake())
-    }
-    async fn query(&self, _request: QueryRequest) -> Result<QueryResult, LakeError> {
-        Err(no_lake())
-    }
-    async fn events(&self, _refs: &[EventRef], _access: &LogTypeAccess) -> Result<Vec<Map<String, Value>>, LakeError> {
-        Err(no_lake())
-    }
-    async fn ingest_file(
-        &self,
-        _log_type: &str,
-        _file: &Path,
-        _rejects: Option<&Path>,
-        _now: Timestamp,
-    ) -> Result<IngestReport, LakeError> {
-        Err(no_lake())
-    }
-    async fn ingest_events(
-        &self,
-        _log_type: &str,
-        _events: Vec<Map<String, Value>>,
-        _now: Timestamp,
-    ) -> Result<(IngestReport, Vec<EventRef>), LakeError> {
-        Err(no_lake())
-    }
-    fn check_schema(&self, _name: &str, _spec: &str) -> Result<(), LakeError> {
-        Err(no_lake())
     }
 }

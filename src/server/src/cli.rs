@@ -20,6 +20,7 @@ mod query;
 mod role;
 mod schema;
 mod serve;
+mod source;
 mod user;
 
 pub use serve::{Running, start};
@@ -64,9 +65,12 @@ pub enum Command {
     /// Log schemas: list, check, add.
     #[command(subcommand)]
     Schema(schema::SchemaCommand),
+    /// Log sources: list.
+    #[command(subcommand)]
+    Source(source::SourceCommand),
     /// Read files of JSON lines into the table of a log type.
     Ingest(ingest::Args),
-    /// Import detections and enrichments from a folder in the YAML layout of the field.
+    /// Import detections, what they share, and enrichments from a folder in the YAML layout of the field.
     Import(import::Args),
     /// Run one read-only SQL statement over the lake.
     Query(query::Args),
@@ -106,6 +110,7 @@ impl Cli {
             Command::Client(command) => client::run(&context, command).await,
             Command::Keys(command) => keys::run(&context, &command).await,
             Command::Schema(command) => schema::run(&context, command).await,
+            Command::Source(command) => source::run(&context, &command).await,
             Command::Ingest(args) => ingest::run(&context, args).await,
             Command::Import(args) => import::run(&context, args).await,
             Command::Query(args) => query::run(&context, args).await,

@@ -17,6 +17,7 @@ use figment::{
     Figment,
     providers::{Env, Serialized},
 };
+use margay_mcp::McpLimits;
 use margay_signin::TrustedProxy;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -152,6 +153,16 @@ pub struct Mcp {
     pub allowed_origins: Vec<String>,
     /// The largest request body, in KiB.
     pub max_body_kib: u32,
+    /// The rows of one answer have at most so many KiB as JSON.
+    pub max_result_kib: u32,
+    /// Requests of one person in a minute, over all connections.
+    pub rate_per_user_per_minute: u32,
+    /// Requests of one connection in a minute.
+    pub rate_per_connection_per_minute: u32,
+    /// Requests of one person under way at once, over all connections.
+    pub concurrent_per_user: u32,
+    /// Requests of one connection under way at once.
+    pub concurrent_per_connection: u32,
 }
 
 /// Logging.
@@ -229,7 +240,17 @@ impl Default for SignIn {
 
 impl Default for Mcp {
     fn default() -> Self {
-        Self { allowed_hosts: Vec::new(), allowed_origins: Vec::new(), max_body_kib: 1024 }
+        let limits = McpLimits::default();
+        Self {
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            max_body_kib: 1024,
+            max_result_kib: 400,
+            rate_per_user_per_minute: limits.rate_per_user,
+            rate_per_connection_per_minute: limits.rate_per_connection,
+            concurrent_per_user: limits.concurrent_per_user,
+            concurrent_per_connection: limits.concurrent_per_connection,
+        }
     }
 }
 

@@ -11,9 +11,11 @@ use margay_domain::{
     alert::{AlertComment, EventRef, MAX_EVENT_REFS},
     clock::Timestamp,
     id::{UserId, generate as new_id},
+    log_source::{LogSource, SourceVolume, VOLUME_STRETCH},
     ports::DataLake as _,
 };
 use margay_signin::accounts::{AccountError, KeepConnections, NewAccount};
+use serde_json::{Map, Value};
 
 use crate::{cli::accounts, wiring::Parts};
 
@@ -21,7 +23,10 @@ use crate::{cli::accounts, wiring::Parts};
 #[derive(Debug)]
 pub struct Summary {
     events: Vec<(String, u64)>,
+    log_sources: usize,
     detections: usize,
+    global_helpers: usize,
+    data_models: usize,
     alerts: usize,
     enrichments: usize,
 }
@@ -31,9 +36,13 @@ impl fmt::Display for Summary {
         let events: Vec<String> = self.events.iter().map(|(log_type, count)| format!("{count} {log_type}")).collect();
         write!(
             f,
-            "{} events, {} detections, {} alerts, {} enrichment tables",
+            "{} events of {} log sources, {} detections with {} global helpers and {} data models, {} alerts, \
+             {} enrichment tables",
             events.join(" + "),
+            self.log_sources,
             self.detections,
+            self.global_helpers,
+            self.data_models,
             self.alerts,
             self.enrichments
         )
@@ -146,17 +155,26 @@ async fn make(parts: &Parts, week: DemoWeek, password: &str) -> Result<Summary> 
 }
 
 /// Stores a week's content. Authors and assignees that `user_ids` does not know are left out. Of the same week stored
-/// a second time only the events are there twice.
+/// a second time only the events are there twice, and they are counted once.
 pub async fn store(parts: &Parts, week: DemoWeek, user_ids: &BTreeMap<String, UserId>) -> Result<Summary> {
     let now = parts.clock.now();
     parts.store.detections().put(&week.detections).await?;
+    parts.store.global_helpers().put(&week.global_helpers).await?;
+    parts.store.data_models().put(&week.data_models).await?;
+    for source in &week.log_sources {
+        parts.store.log_sources().put(source).await?;
+    }
     for (enrichment, rows) in &week.enrichments {
         parts.store.enrichments().put(enrichment, rows).await?;
     }
     let mut refs: HashMap<String, Vec<EventRef>> = HashMap::new();
     let mut stored = Vec::new();
     for (log_type, events) in week.events {
+        let lengths: Vec<u64> = events.iter().map(length).collect();
         let (report, of_type) = parts.lake.ingest_events(&log_type, events, now).await?;
+        if let Some(source) = week.log_sources.iter().find(|source| source.log_types.contains(&log_type)) {
+            count_volumes(parts, volumes(source, &log_type, &of_type, &lengths), source).await?;
+        }
         stored.push((log_type.clone(), report.stored));
         refs.insert(log_type, of_type);
     }
@@ -172,6 +190,7 @@ pub async fn store(parts: &Parts, week: DemoWeek, user_ids: &BTreeMap<String, Us
             .collect();
         demo.alert.assignee_id =
             demo.assignee_email.as_ref().and_then(|email| user_ids.get(email)).map(ToString::to_string);
+        demo.alert.updated_by.clone_from(&demo.alert.assignee_id);
         for (author, body, at) in demo.comments {
             let Some(author) = user_ids.get(&author) else { continue };
             comments.push(AlertComment {
@@ -194,15 +213,87 @@ pub async fn store(parts: &Parts, week: DemoWeek, user_ids: &BTreeMap<String, Us
     }
     Ok(Summary {
         events: stored,
+        log_sources: week.log_sources.len(),
         detections: week.detections.len(),
+        global_helpers: week.global_helpers.len(),
+        data_models: week.data_models.len(),
         alerts: count,
         enrichments: week.enrichments.len(),
     })
 }
 
+/// How many bytes an event has, as its source sent it.
+fn length(event: &Map<String, Value>) -> u64 {
+    // Names are texts and values JSON already, so this cannot fail.
+    serde_json::to_string(event).map_or(0, |text| text.len() as u64)
+}
+
+/// What a source brought, for each stretch in which events happened; `lengths` are those of the events of `refs`.
+fn volumes(source: &LogSource, log_type: &str, refs: &[EventRef], lengths: &[u64]) -> Vec<SourceVolume> {
+    let width = i64::try_from(VOLUME_STRETCH.as_micros()).unwrap_or(i64::MAX);
+    let mut stretches: BTreeMap<Timestamp, (u64, u64)> = BTreeMap::new();
+    for (event, length) in refs.iter().zip(lengths) {
+        let micros = event.event_time.as_micros();
+        let begin = Timestamp::from_micros(micros - micros.rem_euclid(width));
+        let (bytes, events) = stretches.entry(begin).or_default();
+        *bytes += length;
+        *events += 1;
+    }
+    stretches
+        .into_iter()
+        .map(|(begin, (bytes, events))| SourceVolume {
+            begin,
+            source_id: source.id.clone(),
+            log_type: log_type.to_owned(),
+            bytes,
+            events,
+        })
+        .collect()
+}
+
+/// Records what a source brought, unless an interrupted fill did so before: all of a source is recorded at once, so
+/// that any of it is all of it.
+async fn count_volumes(parts: &Parts, volumes: Vec<SourceVolume>, source: &LogSource) -> Result<()> {
+    let (Some(first), Some(last)) = (volumes.first(), volumes.last()) else { return Ok(()) };
+    let port = parts.store.log_sources();
+    let there = port.volumes(first.begin, last.begin.plus(VOLUME_STRETCH), VOLUME_STRETCH).await?;
+    if there.iter().any(|volume| volume.source_id == source.id) {
+        return Ok(());
+    }
+    // The source heard its last event when that happened, not when the week was made.
+    let heard = source.last_received_at.unwrap_or(last.begin);
+    port.record(&volumes, heard).await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use margay_domain::id::LogSourceId;
+
     use super::*;
+
+    #[test]
+    fn events_are_counted_in_the_stretch_in_which_they_happened() {
+        let source = LogSource { id: LogSourceId::new("src_x"), ..LogSource::command_line(Timestamp::from_seconds(0)) };
+        let at = |seconds: i64| EventRef {
+            log_type: "A.B".to_owned(),
+            row_id: seconds.to_string(),
+            event_time: Timestamp::from_seconds(seconds),
+        };
+        // 1_800_000_000 is a whole multiple of 15 minutes.
+        let refs = [at(1_800_000_900), at(1_800_000_000), at(1_800_000_899), at(1_799_999_999)];
+        let found = volumes(&source, "A.B", &refs, &[1, 20, 300, 4000]);
+        let told: Vec<_> = found.iter().map(|it| (it.begin.as_seconds(), it.bytes, it.events)).collect();
+        assert_eq!(told, [(1_799_999_100, 4000, 1), (1_800_000_000, 320, 2), (1_800_000_900, 1, 1)]);
+        assert!(found.iter().all(|it| it.source_id == source.id && it.log_type == "A.B"));
+        assert!(volumes(&source, "A.B", &[], &[]).is_empty());
+    }
+
+    #[test]
+    fn the_length_of_an_event_is_that_of_its_json() {
+        let Value::Object(event) = serde_json::json!({ "a": "ü", "b": [1, null] }) else { panic!("an object") };
+        assert_eq!(length(&event), r#"{"a":"ü","b":[1,null]}"#.len() as u64);
+    }
 
     #[test]
     fn a_note_says_what_was_begun() {

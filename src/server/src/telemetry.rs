@@ -13,10 +13,19 @@ pub(crate) fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
 
 /// Starts logging. In a process that logs already nothing changes.
 pub fn start(log: &Log) -> Result<(), ConfigError> {
-    // The planner and the table format talk a lot at `info`.
-    let quiet = ["datafusion", "deltalake", "deltalake_core", "delta_kernel", "buoyant_kernel", "sqlx", "rmcp"];
+    // The planner and the table format talk a lot at `info`. What the protocol library warns of are mistakes of clients,
+    // with ids that they chose.
+    let quiet = [
+        ("datafusion", "warn"),
+        ("deltalake", "warn"),
+        ("deltalake_core", "warn"),
+        ("delta_kernel", "warn"),
+        ("buoyant_kernel", "warn"),
+        ("sqlx", "warn"),
+        ("rmcp", "error"),
+    ];
     let asked = filter(&log.filter)?;
-    let filter = quiet.into_iter().fold(asked, |filter, target| match format!("{target}=warn").parse() {
+    let filter = quiet.into_iter().fold(asked, |filter, (target, level)| match format!("{target}={level}").parse() {
         Ok(directive) if !log.filter.contains(target) => filter.add_directive(directive),
         _ => filter,
     });

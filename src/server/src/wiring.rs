@@ -1,6 +1,6 @@
 //! Who gets which port. The one place where implementations meet.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context as _, Result, anyhow};
 use async_trait::async_trait;
@@ -14,15 +14,21 @@ use margay_domain::{
     clock::{Clock, SystemClock},
     connections::Connections,
     entropy::{Entropy, OsEntropy},
+    log_source::LogSource,
     remote_mcp::RemoteMcp,
 };
 use margay_lake::{Lake, LakeConfig};
-use margay_mcp::{InFlight, McpConfig, McpState};
+use margay_mcp::{InFlight, McpConfig, McpLimits, McpState};
 use margay_oauth::{OAuth, OAuthPorts};
 use margay_signin::{SignIn, SignInConfig};
 use margay_store::Store;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+
+#[cfg(feature = "conformance")]
+use margay_mcp::conformance_router as mcp_router;
+#[cfg(not(feature = "conformance"))]
+use margay_mcp::router as mcp_router;
 
 use crate::{
     assets, authorization,
@@ -66,6 +72,7 @@ impl Parts {
         for schema in margay_lake::managed_schemas(now) {
             store.log_schemas().put(&schema).await?;
         }
+        store.log_sources().ensure(&LogSource::command_line(now)).await?;
         let lake_config = LakeConfig {
             root: dir.join("lake"),
             memory_limit_bytes: mebibytes(config.lake.memory_limit_mib),
@@ -149,14 +156,20 @@ impl Application {
             Arc::clone(entropy),
         );
         let in_flight = InFlight::default();
-        let mcp = margay_mcp::router(
+        let mcp = mcp_router(
             McpState {
                 config: McpConfig {
                     resource_metadata_url: oauth.resource_metadata_url().to_owned(),
                     allowed_hosts: allowed_hosts(config, &addresses, bound),
                     allowed_origins: allowed_origins(config, &addresses),
                     max_body_bytes: config.mcp.max_body_kib as usize * 1024,
-                    call_timeout: Duration::from_secs(310),
+                    call_timeout: margay_mcp::DEFAULT_CALL_TIMEOUT,
+                    limits: McpLimits {
+                        rate_per_user: config.mcp.rate_per_user_per_minute,
+                        rate_per_connection: config.mcp.rate_per_connection_per_minute,
+                        concurrent_per_user: config.mcp.concurrent_per_user,
+                        concurrent_per_connection: config.mcp.concurrent_per_connection,
+                    },
                     server_version: env!("CARGO_PKG_VERSION").to_owned(),
                     resource: resource.clone(),
                 },
@@ -164,7 +177,7 @@ impl Application {
                 grants: store.grants(),
                 audit: store.audit_log(),
                 registry: margay_tools::Registry::product(),
-                ports: tool_ports(&parts).await?,
+                ports: tool_ports(config, &parts).await?,
                 clock: Arc::clone(clock),
                 entropy: Arc::clone(entropy),
                 in_flight: in_flight.clone(),
@@ -226,18 +239,23 @@ impl Application {
     }
 }
 
-/// What tools read from.
-async fn tool_ports(parts: &Parts) -> Result<margay_tools::Ports> {
+/// What tools read from and write to.
+async fn tool_ports(config: &Config, parts: &Parts) -> Result<margay_tools::Ports> {
     let Parts { store, lake, clock, entropy } = parts;
     Ok(margay_tools::Ports {
         alerts: store.alerts(),
         detections: store.detections(),
+        global_helpers: store.global_helpers(),
+        data_models: store.data_models(),
+        log_sources: store.log_sources(),
         enrichments: store.enrichments(),
         log_schemas: store.log_schemas(),
         users: store.users(),
         roles: store.roles(),
         lake: Arc::new(lake.clone()),
         clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
+        max_result_bytes: config.mcp.max_result_kib as usize * 1024,
         cursor_key: cursor_key(store, entropy.as_ref()).await?,
     })
 }

@@ -3,51 +3,34 @@
 use async_trait::async_trait;
 use margay_domain::{
     clock::Timestamp,
-    detection::Detection,
+    detection::{Detection, DetectionKind},
+    id::UserId,
     ports::{Detections, StoreResult},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{
-    codec::{from_json, readable, text, to_json},
-    engine::{Engine, in_transaction, on_read},
+    codec::{text, to_json},
+    engine::{Engine, in_transaction},
     error::DbResult as _,
+    sourced::{self, Parts, Source, Sourced, Statements, SummaryRow},
 };
 
-/// What a list leaves out.
-#[derive(Default, Serialize, Deserialize)]
-struct Source {
-    body: String,
-    tests: Vec<Value>,
-}
+impl Sourced for Detection {
+    const WHAT: &'static str = "a detection";
+    const SQL: Statements = sourced::statements!("detections");
 
-#[derive(sqlx::FromRow)]
-struct SummaryRow {
-    summary: String,
-    created_at: i64,
-    last_modified: i64,
-}
-
-impl SummaryRow {
-    fn into_detection(self, source: Source) -> StoreResult<Detection> {
-        let summary: Detection = from_json("a detection", &self.summary)?;
-        Ok(Detection {
-            body: source.body,
-            tests: source.tests,
-            // The JSON has milliseconds only.
-            created_at: Timestamp::from_micros(self.created_at),
-            last_modified: Timestamp::from_micros(self.last_modified),
-            ..summary
-        })
+    fn id(&self) -> &str {
+        &self.id
     }
-}
 
-#[derive(sqlx::FromRow)]
-struct DetectionRow {
-    #[sqlx(flatten)]
-    summary: SummaryRow,
-    source: String,
+    fn parts(&mut self) -> Parts<'_> {
+        Parts {
+            body: &mut self.body,
+            tests: Some(&mut self.tests),
+            created_at: &mut self.created_at,
+            last_modified: &mut self.last_modified,
+        }
+    }
 }
 
 /// Detections in the database.
@@ -57,42 +40,54 @@ pub(crate) struct SqlDetections(pub(crate) Engine);
 #[async_trait]
 impl Detections for SqlDetections {
     async fn put(&self, detections: &[Detection]) -> StoreResult<()> {
-        const SQL: &str = "INSERT INTO detections (id, summary, source, created_at, last_modified) \
-             VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (id) DO UPDATE SET summary = excluded.summary, source = excluded.source, \
-             created_at = excluded.created_at, last_modified = excluded.last_modified";
-        in_transaction!(self.0, |tx| {
-            for detection in detections {
-                let tests = detection.tests.iter().map(|test| readable(test).into_owned()).collect();
-                let source = Source { body: detection.body.clone(), tests };
-                let summary = Detection { body: String::new(), tests: Vec::new(), ..detection.clone() };
-                sqlx::query(SQL)
-                    .bind(text(&detection.id))
-                    .bind(to_json(&summary)?)
-                    .bind(to_json(&source)?)
-                    .bind(detection.created_at.as_micros())
-                    .bind(detection.last_modified.as_micros())
-                    .execute(&mut *tx)
-                    .await
-                    .db()?;
-            }
-        });
-        Ok(())
+        sourced::put(&self.0, detections).await
     }
 
     async fn get(&self, id: &str) -> StoreResult<Option<Detection>> {
-        const SQL: &str = "SELECT summary, source, created_at, last_modified FROM detections WHERE id = $1";
-        let row = on_read!(self.0, |pool| {
-            sqlx::query_as::<_, DetectionRow>(SQL).bind(text(id)).fetch_optional(pool).await.db()?
-        });
-        let Some(row) = row else { return Ok(None) };
-        let source = from_json("source of a detection", &row.source)?;
-        row.summary.into_detection(source).map(Some)
+        sourced::get(&self.0, id).await
     }
 
     async fn list(&self) -> StoreResult<Vec<Detection>> {
-        const SQL: &str = "SELECT summary, created_at, last_modified FROM detections ORDER BY id";
-        let rows = on_read!(self.0, |pool| sqlx::query_as::<_, SummaryRow>(SQL).fetch_all(pool).await.db()?);
-        rows.into_iter().map(|row| row.into_detection(Source::default())).collect()
+        sourced::list(&self.0).await
+    }
+
+    async fn set_enabled(
+        &self,
+        id: &str,
+        kind: DetectionKind,
+        enabled: bool,
+        by: &UserId,
+        now: Timestamp,
+    ) -> StoreResult<Option<(Detection, bool)>> {
+        // Changes nothing. In PostgreSQL it locks the row, so that what is read here cannot be stale when it is
+        // written; SQLite has one writer anyway.
+        const HOLD: &str = "UPDATE detections SET last_modified = last_modified WHERE id = $1";
+        const FIND: &str = "SELECT summary, created_at, last_modified FROM detections WHERE id = $1";
+        const SET: &str = "UPDATE detections SET summary = $2, last_modified = $3 WHERE id = $1";
+        let id = text(id);
+        let changed = in_transaction!(self.0, |tx| {
+            if sqlx::query(HOLD).bind(id.as_str()).execute(&mut *tx).await.db()?.rows_affected() == 0 {
+                return Ok(None);
+            }
+            let row = sqlx::query_as::<_, SummaryRow>(FIND).bind(id.as_str()).fetch_one(&mut *tx).await.db()?;
+            let found: Detection = row.complete(Source::default())?;
+            if found.kind != kind {
+                return Ok(None);
+            }
+            if found.enabled == enabled {
+                return Ok(Some((found, false)));
+            }
+            let changed =
+                Detection { enabled, last_modified: now, last_modified_by: Some(by.as_str().to_owned()), ..found };
+            sqlx::query(SET)
+                .bind(id.as_str())
+                .bind(to_json(&changed)?)
+                .bind(now.as_micros())
+                .execute(&mut *tx)
+                .await
+                .db()?;
+            changed
+        });
+        Ok(Some((changed, true)))
     }
 }

@@ -280,7 +280,11 @@ fn describe(options: &PgConnectOptions) -> String {
 
 #[cfg(test)]
 mod tests {
+    use margay_domain::alert::AlertFilter;
+    use sqlx::sqlite::SqliteConnection;
+
     use super::*;
+    use crate::test_postgres::TestPostgres;
 
     #[test]
     fn debug_hides_the_password() {
@@ -352,6 +356,52 @@ mod tests {
             store.settings().set_internal("note", "kept").await.unwrap();
             store.close().await;
         }
+    }
+
+    /// An alert of a version that knew no terms.
+    const OLD_ALERT: &str = r#"INSERT INTO alerts (id, kind, title, title_folded, description, runbook, reference,
+        severity, status, context_tags, log_types, context, event_count, created_at, updated_at, events)
+        VALUES ('alr_old', 'RULE', 'Old', 'old', '', '', '', 'HIGH', 'OPEN', '["vip","a\u0000b","vip"]', '[]', 'null',
+        1, 5, 5, '[]')"#;
+    /// The last change of that version.
+    const OLD_VERSION: i64 = 6;
+
+    /// Opens a database that only [`OLD_ALERT`] is in.
+    async fn check_old_alert(database: &Database) {
+        let store = crate::Store::open(database).await.unwrap();
+        for tag in ["vip", "a\0b"] {
+            let context_tags = vec![tag.to_owned()];
+            let filter = AlertFilter { context_tags, ..AlertFilter::default() };
+            let found = store.alerts().list(&filter, None, 10).await.unwrap();
+            let [alert] = found.as_slice() else { panic!("{tag}: {found:?}") };
+            assert_eq!(alert.context_tags, ["vip", "a\0b", "vip"]);
+            assert!(alert.updated_by.is_none() && alert.log_source_ids.is_empty() && alert.resource_types.is_empty());
+        }
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn labels_of_old_alerts_are_found_in_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("margay.db");
+        let options = sqlite_options().filename(&path).create_if_missing(true);
+        let mut old = SqliteConnection::connect_with(&options).await.unwrap();
+        SQLITE_MIGRATIONS.run_direct(Some(OLD_VERSION), &mut old, false).await.unwrap();
+        sqlx::query(OLD_ALERT).execute(&mut old).await.unwrap();
+        old.close().await.unwrap();
+        check_old_alert(&Database::Sqlite { path }).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn labels_of_old_alerts_are_found_in_postgres() {
+        let Some(server) = TestPostgres::start().unwrap() else { return };
+        let database = server.create_database().await.unwrap();
+        let Database::Postgres { url } = &database else { panic!("not PostgreSQL") };
+        let mut old = PgConnection::connect(url).await.unwrap();
+        POSTGRES_MIGRATIONS.run_direct(Some(OLD_VERSION), &mut old, false).await.unwrap();
+        sqlx::query(OLD_ALERT).execute(&mut old).await.unwrap();
+        old.close().await.unwrap();
+        check_old_alert(&database).await;
     }
 
     #[tokio::test]

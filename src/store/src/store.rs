@@ -3,21 +3,24 @@
 use std::sync::Arc;
 
 use margay_domain::ports::{
-    Alerts, AuditLog, Clients, Detections, Enrichments, Flows, Grants, LogSchemas, Roles, Settings, SigningKeys,
-    StoreResult, Users,
+    Alerts, AuditLog, Clients, DataModels, Detections, Enrichments, Flows, GlobalHelpers, Grants, LogSchemas,
+    LogSources, Roles, Settings, SigningKeys, StoreResult, Users,
 };
 
 use crate::{
     alerts::SqlAlerts,
     audit_log::SqlAuditLog,
     clients::SqlClients,
+    data_models::SqlDataModels,
     detections::SqlDetections,
     engine::{Engine, on_read},
     enrichments::SqlEnrichments,
     error::DbResult as _,
     flows::SqlFlows,
+    global_helpers::SqlGlobalHelpers,
     grants::SqlGrants,
     log_schemas::SqlLogSchemas,
+    log_sources::SqlLogSources,
     open::{self, Database, OpenError},
     roles::SqlRoles,
     sessions::SqlSessionStore,
@@ -67,6 +70,16 @@ impl Store {
         Arc::new(SqlDetections(self.engine.clone()))
     }
 
+    /// Python code that detections share.
+    pub fn global_helpers(&self) -> Arc<dyn GlobalHelpers> {
+        Arc::new(SqlGlobalHelpers(self.engine.clone()))
+    }
+
+    /// Field names that detections use.
+    pub fn data_models(&self) -> Arc<dyn DataModels> {
+        Arc::new(SqlDataModels(self.engine.clone()))
+    }
+
     /// Enrichment tables.
     pub fn enrichments(&self) -> Arc<dyn Enrichments> {
         Arc::new(SqlEnrichments(self.engine.clone()))
@@ -75,6 +88,11 @@ impl Store {
     /// Log schemas.
     pub fn log_schemas(&self) -> Arc<dyn LogSchemas> {
         Arc::new(SqlLogSchemas(self.engine.clone()))
+    }
+
+    /// Log sources, and how much they brought.
+    pub fn log_sources(&self) -> Arc<dyn LogSources> {
+        Arc::new(SqlLogSources(self.engine.clone()))
     }
 
     /// Clients.

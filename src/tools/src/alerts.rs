@@ -1,15 +1,34 @@
-//! Tools about alerts. All need Read Alerts.
+//! Tools about alerts. Those that read need Read Alerts, those that change need Manage Alerts.
 
+mod add_alert_comment;
 mod alert_object;
+mod assignee;
+mod bulk_update_alerts;
+mod comments;
+#[cfg(test)]
+mod flaky;
 mod get_alert;
 mod get_alert_events;
 mod list_alert_comments;
 mod list_alerts;
+mod nullable;
+mod tags;
+mod targets;
+mod update_alert_assignee;
+mod update_alert_quality;
+mod update_alert_status;
+mod update_alert_tags;
 
+pub(crate) use add_alert_comment::AddAlertComment;
+pub(crate) use bulk_update_alerts::BulkUpdateAlerts;
 pub(crate) use get_alert::GetAlert;
 pub(crate) use get_alert_events::GetAlertEvents;
 pub(crate) use list_alert_comments::ListAlertComments;
 pub(crate) use list_alerts::ListAlerts;
+pub(crate) use update_alert_assignee::UpdateAlertAssignee;
+pub(crate) use update_alert_quality::UpdateAlertQuality;
+pub(crate) use update_alert_status::UpdateAlertStatus;
+pub(crate) use update_alert_tags::UpdateAlertTags;
 
 use margay_domain::{alert::Alert, id::AlertId};
 

@@ -85,6 +85,18 @@ pub(crate) fn date(given: Option<String>) -> Result<Option<Timestamp>, ToolError
     })
 }
 
+/// Two dates, of which either may be missing; an error if both are there and the end is not the later one.
+pub(crate) fn range(
+    start: Option<String>,
+    end: Option<String>,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), ToolError> {
+    let (start, end) = (date(start)?, date(end)?);
+    if start.is_some_and(|start| end.is_some_and(|end| start >= end)) {
+        return Err(ToolError::invalid_argument("end_date must be later than start_date."));
+    }
+    Ok((start, end))
+}
+
 /// A caller's text for an error: not too long, and without characters that do something.
 pub(crate) fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
@@ -133,6 +145,24 @@ mod tests {
         assert_eq!(date(Some(" ".to_owned())).unwrap_err().message, "Date cannot be empty");
         let error = date(Some("yesterday".to_owned())).unwrap_err();
         assert!(error.message.starts_with("Invalid date format 'yesterday'. Must be in ISO-8601 format"));
+    }
+
+    #[test]
+    fn a_range_ends_after_it_starts() {
+        let day = |day: &str| Some(format!("2024-03-{day}"));
+        let (start, end) = range(day("20"), day("21")).unwrap();
+        assert!(start.is_some() && start < end);
+        assert_eq!(range(day("20"), None).unwrap(), (start, None));
+        assert_eq!(range(None, day("21")).unwrap(), (None, end));
+        assert_eq!(range(None, None).unwrap(), (None, None));
+        for (start, end) in [("20", "20"), ("21", "20")] {
+            let error = range(day(start), day(end)).unwrap_err();
+            assert_eq!(
+                (error.code, error.message.as_str()),
+                ("invalid_argument", "end_date must be later than start_date.")
+            );
+        }
+        assert!(range(day("20"), day("x")).is_err());
     }
 
     #[test]

@@ -1,11 +1,27 @@
-//! Tools about detections. Each kind needs only its own permission.
+//! Tools about detections and what they share. Each kind of detection needs only its own permission.
 
+mod body;
+mod data_model_object;
 mod detection_object;
+mod disable_detection;
+mod enable_detection;
+mod get_data_model;
 mod get_detection;
+mod get_global_helper;
+mod global_helper_object;
+mod list_data_models;
 mod list_detections;
+mod list_global_helpers;
+mod switch;
 
+pub(crate) use disable_detection::DisableDetection;
+pub(crate) use enable_detection::EnableDetection;
+pub(crate) use get_data_model::GetDataModel;
 pub(crate) use get_detection::GetDetection;
+pub(crate) use get_global_helper::GetGlobalHelper;
+pub(crate) use list_data_models::ListDataModels;
 pub(crate) use list_detections::ListDetections;
+pub(crate) use list_global_helpers::ListGlobalHelpers;
 
 use margay_domain::{
     detection::DetectionKind,
@@ -38,20 +54,29 @@ fn requested(
         return Err(ToolError::invalid_argument("At least one detection type must be specified."));
     }
     if let Some(kind) = kinds.iter().find(|kind| !effective.contains(kind.read_permission())) {
-        let permission = kind.read_permission();
-        let allowed = names(&readable(effective));
-        return Err(ToolError {
-            code: "permission_denied",
-            message: format!(
-                "Reading {kind} needs the permission {} ({permission}), which this connection does not have now. It may read: {allowed}. For more the person has to connect again and grant it, or get it in their role first.",
-                permission.title()
-            ),
-        });
+        return Err(denied("Reading", *kind, kind.read_permission(), "read", &readable(effective)));
     }
     Ok(Some(kinds))
+}
+
+/// The refusal of what needs a permission that is not in effect. `doing` begins the sentence; `verb` is its plain form.
+fn denied(doing: &str, kind: DetectionKind, needed: Permission, verb: &str, allowed: &[DetectionKind]) -> ToolError {
+    ToolError {
+        code: "permission_denied",
+        message: format!(
+            "{doing} {kind} needs the permission {} ({needed}), which this connection does not have now. It may {verb}: {}. For more the person has to connect again and grant it, or get it in their role first.",
+            needed.title(),
+            names(allowed)
+        ),
+    }
 }
 
 /// The words of kinds, for a sentence.
 fn names(kinds: &[DetectionKind]) -> String {
     kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// A cursor that may be missing; the text `null` is none, for clients that write it so.
+fn given_cursor(given: Option<String>) -> Option<String> {
+    arguments::optional(given).filter(|cursor| cursor != "null")
 }

@@ -1,31 +1,31 @@
-//! The ports in memory, a caller, and a way to call a tool in tests.
+//! A world in memory, a caller, and a way to call a tool in tests. The ports themselves are in `ports`.
+
+mod ports;
 
 use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use margay_domain::{
-    alert::{Alert, AlertComment, AlertFilter, AlertPosition, AlertStatus, AlertType, EventRef, Severity},
+    alert::{Alert, AlertComment, AlertStatus, AlertType, EventRef, Severity},
     client::{Approval, Client, ClientSource},
     clock::Timestamp,
+    data_model::{DataModel, DataModelMapping},
     detection::{Detection, DetectionKind},
     enrichment::{Enrichment, EnrichmentRow, MatchKind},
+    global_helper::GlobalHelper,
     grant::Grant,
     id::{AlertId, ClientId, EnrichmentId, GrantId, RoleId, UserId},
-    lake::{
-        ColumnInfo, DatabaseInfo, IngestReport, LOGS_DATABASE, LakeError, QueryRequest, QueryResult, TableInfo,
-        TableSchema, table_name,
-    },
+    lake::{ColumnInfo, QueryRequest, TableInfo, TableSchema, table_name},
     log_schema::LogSchema,
-    ports::{Alerts, DataLake, Detections, Enrichments, LogSchemas, Roles, StoreError, StoreResult, Users},
+    log_source::{LogSource, SourceVolume},
     principal::Principal,
     role::{LogTypeAccess, Role},
     rules::PermissionSet,
-    testing::ManualClock,
-    user::{PasswordHash, User},
+    testing::{ManualClock, SeededEntropy},
+    user::User,
 };
 use serde_json::{Value, json};
 
@@ -40,6 +40,9 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::parse("2026-03-10T12:00:00Z").unwrap()
 }
 
+/// How many bytes of rows fit into one answer of the fakes.
+pub(crate) const MAX_RESULT_BYTES: usize = 400_000;
+
 /// Everything that tools can read, and who reads it.
 pub(crate) struct World {
     pub(crate) caller: User,
@@ -50,6 +53,10 @@ pub(crate) struct World {
     pub(crate) alerts: Vec<Alert>,
     pub(crate) comments: Vec<AlertComment>,
     pub(crate) detections: Vec<Detection>,
+    pub(crate) global_helpers: Vec<GlobalHelper>,
+    pub(crate) data_models: Vec<DataModel>,
+    pub(crate) log_sources: Vec<LogSource>,
+    pub(crate) volumes: Vec<SourceVolume>,
     pub(crate) enrichments: Vec<(Enrichment, Vec<EnrichmentRow>)>,
     pub(crate) schemas: Vec<LogSchema>,
     pub(crate) users: Vec<User>,
@@ -61,6 +68,12 @@ pub(crate) struct World {
     pub(crate) events: Vec<JsonObject>,
     /// The queries that were run.
     pub(crate) queries: Mutex<Vec<QueryRequest>>,
+    /// Alerts as tools changed them; they stand over `alerts`.
+    pub(crate) changed_alerts: Mutex<BTreeMap<AlertId, Alert>>,
+    /// Comments that tools added.
+    pub(crate) added_comments: Mutex<Vec<AlertComment>>,
+    /// Detections as tools changed them, by id; they stand over `detections`.
+    pub(crate) changed_detections: Mutex<BTreeMap<String, Detection>>,
 }
 
 impl World {
@@ -75,6 +88,10 @@ impl World {
             alerts: Vec::new(),
             comments: Vec::new(),
             detections: Vec::new(),
+            global_helpers: Vec::new(),
+            data_models: Vec::new(),
+            log_sources: Vec::new(),
+            volumes: Vec::new(),
             enrichments: Vec::new(),
             schemas: Vec::new(),
             users: Vec::new(),
@@ -82,7 +99,10 @@ impl World {
             tables: Vec::new(),
             rows: Vec::new(),
             events: Vec::new(),
-            queries: Mutex::new(Vec::new()),
+            queries: Mutex::default(),
+            changed_alerts: Mutex::default(),
+            added_comments: Mutex::default(),
+            changed_detections: Mutex::default(),
         }
     }
 
@@ -139,12 +159,17 @@ impl World {
             ports: Ports {
                 alerts: world.clone(),
                 detections: world.clone(),
+                global_helpers: world.clone(),
+                data_models: world.clone(),
+                log_sources: world.clone(),
                 enrichments: world.clone(),
                 log_schemas: world.clone(),
                 users: world.clone(),
                 roles: world.clone(),
                 lake: world.clone(),
                 clock: Arc::new(ManualClock::new(now())),
+                entropy: Arc::new(SeededEntropy::new(1)),
+                max_result_bytes: MAX_RESULT_BYTES,
                 cursor_key: [7; 32],
             },
         }
@@ -206,12 +231,15 @@ pub(crate) fn alert(id: &str, hours_ago: u64) -> Alert {
         context_tags: Vec::new(),
         detection_id: Some("AWS.Root.Login".to_owned()),
         log_types: vec!["AWS.CloudTrail".to_owned()],
+        log_source_ids: Vec::new(),
+        resource_types: Vec::new(),
         context: json!({ "ip": "203.0.113.7" }),
         event_count: 1,
         created_at: now().minus(Duration::from_hours(hours_ago)),
         first_event_at: None,
         last_event_at: None,
         updated_at: now(),
+        updated_by: None,
         assignee_id: None,
         events: Vec::new(),
     }
@@ -244,6 +272,42 @@ pub(crate) fn detection(id: &str, kind: DetectionKind) -> Detection {
         dedup_period_minutes: 60,
         body: "def rule(event):\n    return True\n".to_owned(),
         tests: vec![json!({ "Name": "a match", "ExpectedResult": true })],
+        managed: true,
+        created_by: None,
+        last_modified_by: None,
+        created_at: now(),
+        last_modified: now(),
+    }
+}
+
+pub(crate) fn global_helper(id: &str) -> GlobalHelper {
+    GlobalHelper {
+        id: id.to_owned(),
+        description: format!("What {id} offers"),
+        tags: Vec::new(),
+        body: "def helper(event):\n    return event\n".to_owned(),
+        managed: true,
+        created_by: None,
+        last_modified_by: None,
+        created_at: now(),
+        last_modified: now(),
+    }
+}
+
+/// A data model with one name.
+pub(crate) fn data_model(id: &str, log_type: &str) -> DataModel {
+    DataModel {
+        id: id.to_owned(),
+        display_name: format!("Name of {id}"),
+        description: String::new(),
+        enabled: true,
+        log_types: vec![log_type.to_owned()],
+        mappings: vec![DataModelMapping {
+            name: "source_ip".to_owned(),
+            path: Some("sourceIPAddress".to_owned()),
+            method: None,
+        }],
+        body: "def get_user(event):\n    return event\n".to_owned(),
         managed: true,
         created_at: now(),
         last_modified: now(),
@@ -300,275 +364,5 @@ pub(crate) fn table(log_type: &str) -> TableSchema {
             log_type: Some(log_type.to_owned()),
         },
         columns: vec![column("p_event_time", "timestamp"), column("p_row_id", "string")],
-    }
-}
-
-fn not_faked<T>() -> StoreResult<T> {
-    Err(StoreError::Unavailable("not part of the fakes".to_owned()))
-}
-
-fn matches(filter: &AlertFilter, alert: &Alert) -> bool {
-    fn listed<T: PartialEq>(list: &[T], value: &T) -> bool {
-        list.is_empty() || list.contains(value)
-    }
-    filter.from.is_none_or(|from| alert.created_at >= from)
-        && filter.until.is_none_or(|until| alert.created_at < until)
-        && listed(&filter.severities, &alert.severity)
-        && listed(&filter.statuses, &alert.status)
-        && listed(&filter.kinds, &alert.kind)
-        && (filter.detection_id.is_none() || filter.detection_id == alert.detection_id)
-        && (filter.log_types.is_empty() || alert.log_types.iter().any(|log_type| filter.log_types.contains(log_type)))
-        && filter.title_contains.as_ref().is_none_or(|part| alert.title.to_lowercase().contains(&part.to_lowercase()))
-        && filter.min_events.is_none_or(|least| alert.event_count >= least)
-        && filter.max_events.is_none_or(|most| alert.event_count <= most)
-        && (filter.assignee_ids.is_empty()
-            || alert.assignee_id.as_ref().is_some_and(|id| filter.assignee_ids.contains(id)))
-}
-
-#[async_trait]
-impl Alerts for World {
-    async fn put(&self, _: &[Alert]) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn get(&self, id: &AlertId) -> StoreResult<Option<Alert>> {
-        Ok(self.alerts.iter().find(|alert| alert.id == *id).cloned())
-    }
-
-    async fn list(&self, filter: &AlertFilter, after: Option<&AlertPosition>, limit: u32) -> StoreResult<Vec<Alert>> {
-        let mut found: Vec<Alert> = self.alerts.iter().filter(|alert| matches(filter, alert)).cloned().collect();
-        found.sort_by_key(|alert| (alert.created_at, alert.id.clone()));
-        if !filter.ascending {
-            found.reverse();
-        }
-        let behind = |alert: &Alert| {
-            after.is_none_or(|after| {
-                let (this, last) = ((alert.created_at, &alert.id), (after.created_at, &after.id));
-                if filter.ascending { this > last } else { this < last }
-            })
-        };
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(found
-            .into_iter()
-            .filter(behind)
-            .take(limit)
-            .map(|mut alert| {
-                alert.events.clear();
-                alert
-            })
-            .collect())
-    }
-
-    async fn count(&self, filter: &AlertFilter) -> StoreResult<u64> {
-        Ok(self.alerts.iter().map(|alert| u64::from(matches(filter, alert))).sum())
-    }
-
-    async fn add_comment(&self, _: &AlertComment) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn comments(&self, id: &AlertId) -> StoreResult<Vec<AlertComment>> {
-        Ok(self.comments.iter().filter(|comment| comment.alert_id == *id).cloned().collect())
-    }
-}
-
-#[async_trait]
-impl Detections for World {
-    async fn put(&self, _: &[Detection]) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn get(&self, id: &str) -> StoreResult<Option<Detection>> {
-        Ok(self.detections.iter().find(|detection| detection.id == id).cloned())
-    }
-
-    async fn list(&self) -> StoreResult<Vec<Detection>> {
-        Ok(self
-            .detections
-            .iter()
-            .cloned()
-            .map(|detection| Detection { body: String::new(), tests: Vec::new(), ..detection })
-            .collect())
-    }
-}
-
-#[async_trait]
-impl Enrichments for World {
-    async fn put(&self, _: &Enrichment, _: &[EnrichmentRow]) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn find_by_name(&self, name: &str) -> StoreResult<Option<Enrichment>> {
-        Ok(self.enrichments.iter().map(|(table, _)| table).find(|table| table.name.eq_ignore_ascii_case(name)).cloned())
-    }
-
-    async fn list(&self) -> StoreResult<Vec<Enrichment>> {
-        Ok(self.enrichments.iter().map(|(table, _)| table.clone()).collect())
-    }
-
-    async fn rows_by_key(&self, id: &EnrichmentId, keys: &[String]) -> StoreResult<Vec<EnrichmentRow>> {
-        Ok(self.rows_of(id).into_iter().filter(|row| keys.contains(&row.key)).collect())
-    }
-
-    async fn rows(&self, id: &EnrichmentId) -> StoreResult<Vec<EnrichmentRow>> {
-        Ok(self.rows_of(id))
-    }
-}
-
-#[async_trait]
-impl LogSchemas for World {
-    async fn put(&self, _: &LogSchema) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn get(&self, name: &str) -> StoreResult<Option<LogSchema>> {
-        Ok(self.schemas.iter().find(|schema| schema.name == name).cloned())
-    }
-
-    async fn list(&self) -> StoreResult<Vec<LogSchema>> {
-        Ok(self.schemas.clone())
-    }
-}
-
-#[async_trait]
-impl Users for World {
-    async fn create(&self, _: &User, _: Option<&PasswordHash>) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn create_first(&self, _: &User, _: &PasswordHash) -> StoreResult<bool> {
-        not_faked()
-    }
-
-    async fn get(&self, id: &UserId) -> StoreResult<Option<User>> {
-        Ok(self.users.iter().find(|user| user.id == *id).cloned())
-    }
-
-    async fn find_by_email(&self, email: &str) -> StoreResult<Option<(User, Option<PasswordHash>)>> {
-        Ok(self.users.iter().find(|user| user.email == email).cloned().map(|user| (user, None)))
-    }
-
-    async fn list(&self) -> StoreResult<Vec<User>> {
-        Ok(self.users.clone())
-    }
-
-    async fn count(&self) -> StoreResult<u64> {
-        not_faked()
-    }
-
-    async fn set_role(&self, _: &UserId, _: &RoleId) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn set_enabled(&self, _: &UserId, _: bool) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn set_password(&self, _: &UserId, _: &PasswordHash) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn signed_in(&self, _: &UserId, _: Timestamp) -> StoreResult<()> {
-        not_faked()
-    }
-}
-
-#[async_trait]
-impl Roles for World {
-    async fn ensure_built_in(&self, _: Timestamp) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn create(&self, _: &Role) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn update(&self, _: &Role) -> StoreResult<()> {
-        not_faked()
-    }
-
-    async fn get(&self, id: &RoleId) -> StoreResult<Option<Role>> {
-        Ok(self.roles.iter().find(|role| role.id == *id).cloned())
-    }
-
-    async fn find_by_name(&self, name: &str) -> StoreResult<Option<Role>> {
-        Ok(self.roles.iter().find(|role| role.name == name).cloned())
-    }
-
-    async fn list(&self) -> StoreResult<Vec<Role>> {
-        Ok(self.roles.clone())
-    }
-}
-
-fn known_database(database: &str) -> Result<(), LakeError> {
-    if database == LOGS_DATABASE { Ok(()) } else { Err(LakeError::UnknownDatabase(database.to_owned())) }
-}
-
-fn readable(table: &TableSchema, access: &LogTypeAccess) -> bool {
-    table.table.log_type.as_ref().is_none_or(|log_type| access.allows(log_type))
-}
-
-#[async_trait]
-impl DataLake for World {
-    async fn databases(&self) -> Result<Vec<DatabaseInfo>, LakeError> {
-        Ok(vec![DatabaseInfo { name: LOGS_DATABASE.to_owned(), description: "Log events".to_owned() }])
-    }
-
-    async fn tables(&self, database: &str, access: &LogTypeAccess) -> Result<Vec<TableInfo>, LakeError> {
-        known_database(database)?;
-        Ok(self.tables.iter().filter(|table| readable(table, access)).map(|table| table.table.clone()).collect())
-    }
-
-    async fn table_schema(
-        &self,
-        database: &str,
-        table: &str,
-        access: &LogTypeAccess,
-    ) -> Result<TableSchema, LakeError> {
-        known_database(database)?;
-        self.tables
-            .iter()
-            .filter(|known| readable(known, access))
-            .find(|known| known.table.name == table || known.table.log_type.as_deref() == Some(table))
-            .cloned()
-            .ok_or_else(|| LakeError::UnknownTable(table.to_owned()))
-    }
-
-    async fn query(&self, request: QueryRequest) -> Result<QueryResult, LakeError> {
-        if !request.sql.starts_with("SELECT") {
-            return Err(LakeError::BadSql { message: "expected SELECT".to_owned(), position: Some((1, 1)) });
-        }
-        let rows: Vec<JsonObject> = self.rows.iter().skip(request.offset).take(request.max_rows).cloned().collect();
-        let truncated = request.offset + rows.len() < self.rows.len();
-        self.queries.lock().unwrap_or_else(PoisonError::into_inner).push(request);
-        let columns = vec![ColumnInfo { name: "n".to_owned(), kind: "bigint".to_owned(), description: String::new() }];
-        Ok(QueryResult { columns, rows, truncated, elapsed_ms: 5, bytes_scanned: Some(1000) })
-    }
-
-    async fn events(&self, refs: &[EventRef], access: &LogTypeAccess) -> Result<Vec<JsonObject>, LakeError> {
-        let event = |wanted: &EventRef| {
-            self.events
-                .iter()
-                .find(|event| event.get("p_row_id").and_then(Value::as_str) == Some(wanted.row_id.as_str()))
-                .cloned()
-        };
-        Ok(refs.iter().filter(|wanted| access.allows(&wanted.log_type)).filter_map(event).collect())
-    }
-
-    async fn ingest_file(&self, _: &str, _: &Path, _: Option<&Path>, _: Timestamp) -> Result<IngestReport, LakeError> {
-        Err(LakeError::Unavailable("not part of the fakes".to_owned()))
-    }
-
-    async fn ingest_events(
-        &self,
-        _: &str,
-        _: Vec<JsonObject>,
-        _: Timestamp,
-    ) -> Result<(IngestReport, Vec<EventRef>), LakeError> {
-        Err(LakeError::Unavailable("not part of the fakes".to_owned()))
-    }
-
-    fn check_schema(&self, _: &str, _: &str) -> Result<(), LakeError> {
-        Ok(())
     }
 }

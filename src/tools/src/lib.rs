@@ -9,6 +9,8 @@
 //! Tests fail if it declares no permission that exists, if its name is too long, or if its schemas are too loose or too
 //! large.
 //!
+//! Besides tools there are [`prompts`] and [`resources`], which follow the same predicate.
+//!
 //! What several tools need: `arguments` (bounds, words, dates), `cursor` (pages), `page` (pages of lists in memory),
 //! `size` (how much fits into an answer), `untrusted` (text that came out of logs).
 
@@ -21,14 +23,21 @@ mod enrichments;
 #[cfg(test)]
 mod fakes;
 mod identity;
+mod metrics;
 mod page;
+pub mod prompts;
 pub mod registry;
+pub mod resources;
 #[cfg(test)]
 mod schema_check;
 mod schemas;
 mod size;
+mod sources;
 pub mod tool;
 mod untrusted;
 
 pub use registry::Registry;
-pub use tool::{Hints, JsonObject, Ports, Requirement, Tool, ToolContext, ToolError, ToolOutput, TypedTool};
+pub use size::json_bytes;
+pub use tool::{
+    Hints, JsonObject, Ports, Provenance, Requirement, Tool, ToolContext, ToolError, ToolOutput, TypedTool,
+};

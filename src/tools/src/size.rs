@@ -1,11 +1,8 @@
-//! How much fits into one answer.
+//! How much fits into one answer: [`crate::Ports::max_result_bytes`] says for how many bytes of rows there is room.
 
 use std::io;
 
 use serde::Serialize;
-
-/// The rows of one answer have at most so many bytes as JSON. More would fill a model's context with one call.
-pub(crate) const MAX_ROWS_BYTES: usize = 400_000;
 
 /// Bytes that are left for rows.
 #[derive(Debug)]
@@ -17,9 +14,9 @@ impl Budget {
         Self(bytes)
     }
 
-    /// Whether `row` still fits; if so, its bytes are taken. After the first row that does not fit none does.
+    /// Whether `row` and a comma still fit; if so, their bytes are taken. After the first row that does not fit none does.
     pub(crate) fn take(&mut self, row: &impl Serialize) -> bool {
-        let left = self.0.checked_sub(json_bytes(row));
+        let left = self.0.checked_sub(json_bytes(row).saturating_add(1));
         self.0 = left.unwrap_or(0);
         left.is_some()
     }
@@ -31,9 +28,9 @@ pub(crate) fn fitting<T: Serialize>(rows: &[T], bytes: usize) -> usize {
     rows.iter().take_while(|row| budget.take(*row)).count()
 }
 
-/// The length of a value as JSON, with one byte for the comma behind it.
-fn json_bytes(value: &impl Serialize) -> usize {
-    let mut counter = Counter(1);
+/// The length of a value as JSON, in bytes. Nothing is kept of what is written.
+pub fn json_bytes(value: &impl Serialize) -> usize {
+    let mut counter = Counter(0);
     serde_json::to_writer(&mut counter, value).map_or(usize::MAX, |()| counter.0)
 }
 

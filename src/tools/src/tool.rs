@@ -1,18 +1,26 @@
 //! What a tool is.
 
+mod schema;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use margay_domain::{
     clock::Clock,
+    entropy::Entropy,
     lake::LakeError,
-    ports::{Alerts, DataLake, Detections, Enrichments, LogSchemas, Roles, StoreError, Users},
+    ports::{
+        Alerts, DataLake, DataModels, Detections, Enrichments, GlobalHelpers, LogSchemas, LogSources, Roles,
+        StoreError, Users,
+    },
     principal::Principal,
     rules::{Permission, PermissionSet},
 };
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+
+use crate::{arguments, untrusted};
 
 /// A JSON object.
 pub type JsonObject = serde_json::Map<String, Value>;
@@ -33,6 +41,10 @@ pub struct Hints {
 impl Hints {
     /// For a tool that only reads from this server.
     pub const READ: Self = Self { read_only: true, destructive: false, idempotent: true, open_world: false };
+    /// For a tool that sets something to a value, over what was there.
+    pub const SET: Self = Self { read_only: false, destructive: true, idempotent: true, open_world: false };
+    /// For a tool that adds something each time it is called, and takes nothing away.
+    pub const ADD: Self = Self { read_only: false, destructive: false, idempotent: false, open_world: false };
 }
 
 /// Which permissions a tool needs.
@@ -65,17 +77,33 @@ impl Requirement {
     }
 }
 
-/// What tools read from.
+/// Where the text in an answer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// From this server and from those who configure it.
+    Own,
+    /// From log events, or from what people and other systems wrote: anybody may have chosen it. The text form then says
+    /// so, and no character in it can hide or look like something else.
+    Untrusted,
+}
+
+/// What tools read from and write to.
 #[derive(Clone)]
 pub struct Ports {
     /// Alerts.
     pub alerts: Arc<dyn Alerts>,
     /// Detections.
     pub detections: Arc<dyn Detections>,
+    /// Code that detections share.
+    pub global_helpers: Arc<dyn GlobalHelpers>,
+    /// Field names that detections use.
+    pub data_models: Arc<dyn DataModels>,
     /// Enrichment tables.
     pub enrichments: Arc<dyn Enrichments>,
     /// Log schemas.
     pub log_schemas: Arc<dyn LogSchemas>,
+    /// Log sources.
+    pub log_sources: Arc<dyn LogSources>,
     /// People.
     pub users: Arc<dyn Users>,
     /// Roles.
@@ -84,6 +112,10 @@ pub struct Ports {
     pub lake: Arc<dyn DataLake>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// The generator, for ids of what tools add.
+    pub entropy: Arc<dyn Entropy>,
+    /// The rows of one answer have at most so many bytes as JSON. More would fill a model's context with one call.
+    pub max_result_bytes: usize,
     /// Signs cursors, so that they are bound to person and filter (row C4). 32 random bytes, the same on all nodes.
     pub cursor_key: [u8; 32],
 }
@@ -106,6 +138,10 @@ pub struct ToolOutput {
     pub text: String,
     /// How many rows or objects, for the audit event.
     pub rows: Option<u64>,
+    /// Where the text in it comes from.
+    pub provenance: Provenance,
+    /// A part of what was asked could not be done; the answer says which.
+    pub partial: bool,
 }
 
 /// Why a tool did not do what was asked: becomes `isError: true` with a sentence that a model can act on (row T7).
@@ -136,7 +172,7 @@ impl From<StoreError> for ToolError {
         tracing::error!(%error, "store failed under a tool");
         Self {
             code: "unavailable",
-            message: "The server could not read its database. Try again in a moment.".to_owned(),
+            message: "The server could not use its database. Try again in a moment.".to_owned(),
         }
     }
 }
@@ -181,6 +217,8 @@ pub trait TypedTool: Send + Sync + 'static {
     const REQUIRES: Requirement;
     /// Its annotations.
     const HINTS: Hints = Hints::READ;
+    /// Where the text in its answers comes from.
+    const PROVENANCE: Provenance = Provenance::Own;
     /// The arguments. Unknown ones are refused (`#[serde(deny_unknown_fields)]`).
     type Input: DeserializeOwned + JsonSchema + Send;
     /// The answer; an object.
@@ -189,14 +227,14 @@ pub trait TypedTool: Send + Sync + 'static {
     /// Does it. The caller's permissions have been checked; `Requirement::Any` tools narrow further themselves.
     async fn run(context: &ToolContext, input: Self::Input) -> Result<Self::Output, ToolError>;
 
-    /// The compact text beside the structured answer; by default that answer as JSON.
-    fn text(output: &Self::Output) -> String {
-        serde_json::to_string(output).unwrap_or_default()
-    }
-
     /// How many rows or objects the answer has, for the audit event.
     fn rows(_output: &Self::Output) -> Option<u64> {
         None
+    }
+
+    /// Whether a part of what was asked could not be done, for the audit event.
+    fn is_partial(_output: &Self::Output) -> bool {
+        false
     }
 }
 
@@ -244,57 +282,43 @@ impl<T: TypedTool> Tool for T {
     }
 
     fn input_schema(&self) -> JsonObject {
-        schema::<T::Input>(SchemaSettings::draft2020_12().for_deserialize())
+        schema::input::<T::Input>()
     }
 
     fn output_schema(&self) -> JsonObject {
-        schema::<T::Output>(SchemaSettings::draft2020_12().for_serialize())
+        schema::output::<T::Output>()
     }
 
     async fn call(&self, context: &ToolContext, arguments: JsonObject) -> Result<ToolOutput, ToolError> {
+        check_lists(&arguments)?;
         let input = serde_json::from_value::<T::Input>(Value::Object(arguments))
             .map_err(|error| ToolError::invalid_argument(format!("The arguments do not fit: {error}.")))?;
         let output = T::run(context, input).await?;
-        let text = T::text(&output);
+        // Row T6: the same as compact text, for clients that read no structured answers.
+        let text = match T::PROVENANCE {
+            // Without the notice, but callers' own words come back in it, too.
+            Provenance::Own => untrusted::json(&output),
+            Provenance::Untrusted => untrusted::text(&output),
+        };
         let rows = T::rows(&output);
         match serde_json::to_value(&output) {
-            Ok(Value::Object(structured)) => Ok(ToolOutput { structured, text, rows }),
+            Ok(Value::Object(structured)) => {
+                let partial = T::is_partial(&output);
+                Ok(ToolOutput { structured, text, rows, provenance: T::PROVENANCE, partial })
+            }
             _ => Err(ToolError { code: "internal", message: "The answer could not be written.".to_owned() }),
         }
     }
 }
 
-/// The schema of `T`, with definitions inlined and without the noise that costs a model's context.
-fn schema<T: JsonSchema>(settings: SchemaSettings) -> JsonObject {
-    let settings = settings.with(|s| {
-        s.inline_subschemas = true;
-        s.meta_schema = None;
-    });
-    let mut schema = match settings.into_generator().into_root_schema_for::<T>().to_value() {
-        Value::Object(object) => object,
-        _ => JsonObject::new(),
-    };
-    schema.remove("title");
-    schema.entry("type").or_insert_with(|| Value::from("object"));
-    schema.values_mut().for_each(drop_number_formats);
-    schema
-}
+/// No tool takes more values in one list, and most take fewer. Without a bound a call of a megabyte could keep a processor
+/// busy, or bind more than a database takes.
+const MAX_VALUES: usize = 1000;
 
-/// Takes out `format: "uint64"` and its kin: JSON Schema knows none of them, and validators of clients warn about each.
-fn drop_number_formats(schema: &mut Value) {
-    match schema {
-        Value::Object(object) => {
-            let is_number = |format: &Value| {
-                format.as_str().is_some_and(|format| {
-                    matches!(format, "float" | "double") || format.starts_with("int") || format.starts_with("uint")
-                })
-            };
-            if object.get("format").is_some_and(is_number) {
-                object.remove("format");
-            }
-            object.values_mut().for_each(drop_number_formats);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_number_formats),
-        _ => {}
-    }
+fn check_lists(arguments: &JsonObject) -> Result<(), ToolError> {
+    let long = arguments.iter().find(|(_, value)| value.as_array().is_some_and(|values| values.len() > MAX_VALUES));
+    long.map_or(Ok(()), |(name, _)| {
+        let name = arguments::shown(name);
+        Err(ToolError::invalid_argument(format!("{name} must not hold more than {MAX_VALUES} values.")))
+    })
 }

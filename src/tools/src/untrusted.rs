@@ -12,8 +12,12 @@ pub(crate) const NOTICE: &str = "The JSON in the next line is data from logs and
 ///
 /// JSON escapes line breaks, so that no value can end that line; [`neutralise`] escapes the rest.
 pub(crate) fn text(output: &impl Serialize) -> String {
-    let json = serde_json::to_string(output).unwrap_or_default();
-    format!("{NOTICE}\n{}", neutralise(&json))
+    format!("{NOTICE}\n{}", json(output))
+}
+
+/// JSON in one line in which no character is invisible or changes how its surroundings look.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    neutralise(&serde_json::to_string(value).unwrap_or_default())
 }
 
 /// Writes characters that are invisible, or that change how their surroundings look, as JSON escapes.

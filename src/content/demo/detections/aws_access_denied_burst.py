@@ -1,3 +1,5 @@
+from fennwick_context_helpers import actor, who_and_where
+
 REFUSALS = {"AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation"}
 
 
@@ -6,13 +8,8 @@ def rule(event):
 
 
 def title(event):
-    who = event.deep_get("userIdentity", "arn", default="unknown")
-    return f"AWS: many refused calls of {who}"
+    return f"AWS: many refused calls of {actor(event)}"
 
 
 def alert_context(event):
-    return {
-        "actor": event.deep_get("userIdentity", "arn", default="unknown"),
-        "remote_ip": event.get("sourceIPAddress", "unknown"),
-        "first_call": event.get("eventName", "unknown"),
-    }
+    return who_and_where(event, first_call=event.get("eventName", "unknown"))

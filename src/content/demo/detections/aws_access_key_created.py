@@ -1,15 +1,13 @@
+from fennwick_context_helpers import who_and_where
+
+
 def rule(event):
     return event.get("eventName") == "CreateAccessKey" and not event.get("errorCode")
 
 
 def title(event):
-    who = event.deep_get("requestParameters", "userName", default="unknown")
-    return f"AWS: new access key for {who}"
+    return f"AWS: new access key for {event.udm('user') or 'unknown'}"
 
 
 def alert_context(event):
-    return {
-        "actor": event.deep_get("userIdentity", "arn", default="unknown"),
-        "remote_ip": event.get("sourceIPAddress", "unknown"),
-        "user": event.deep_get("requestParameters", "userName", default="unknown"),
-    }
+    return who_and_where(event, user=event.udm("user") or "unknown")

@@ -1,3 +1,5 @@
+from fennwick_context_helpers import who_and_where
+
 ATTACH = {"AttachUserPolicy", "AttachRolePolicy", "AttachGroupPolicy"}
 
 
@@ -22,8 +24,4 @@ def title(event):
 
 
 def alert_context(event):
-    return {
-        "actor": event.deep_get("userIdentity", "arn", default="unknown"),
-        "remote_ip": event.get("sourceIPAddress", "unknown"),
-        "receiver": receiver(event),
-    }
+    return who_and_where(event, receiver=receiver(event))

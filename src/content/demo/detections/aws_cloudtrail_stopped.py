@@ -1,3 +1,6 @@
+from fennwick_context_helpers import who_and_where
+
+
 def rule(event):
     return (
         event.get("eventSource") == "cloudtrail.amazonaws.com"
@@ -12,8 +15,4 @@ def title(event):
 
 
 def alert_context(event):
-    return {
-        "actor": event.deep_get("userIdentity", "arn", default="unknown"),
-        "remote_ip": event.get("sourceIPAddress", "unknown"),
-        "trail": event.deep_get("requestParameters", "name", default="unknown"),
-    }
+    return who_and_where(event, trail=event.deep_get("requestParameters", "name", default="unknown"))

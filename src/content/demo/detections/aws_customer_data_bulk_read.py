@@ -1,3 +1,5 @@
+from fennwick_context_helpers import actor, who_and_where
+
 BUCKET = "fennwick-customer-data"
 READERS = {"etl-worker", "customer-api"}
 
@@ -12,13 +14,8 @@ def rule(event):
 
 
 def title(event):
-    who = event.deep_get("userIdentity", "arn", default="unknown")
-    return f"AWS: {who} read many customer files"
+    return f"AWS: {actor(event)} read many customer files"
 
 
 def alert_context(event):
-    return {
-        "actor": event.deep_get("userIdentity", "arn", default="unknown"),
-        "remote_ip": event.get("sourceIPAddress", "unknown"),
-        "bucket": event.deep_get("requestParameters", "bucketName", default="unknown"),
-    }
+    return who_and_where(event, bucket=event.deep_get("requestParameters", "bucketName", default="unknown"))

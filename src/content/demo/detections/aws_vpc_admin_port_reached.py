@@ -1,21 +1,17 @@
-from ipaddress import ip_address, ip_network
+from fennwick_helpers import is_company_address, is_inside, is_outside
 
-INSIDE = ip_network("10.0.0.0/8")
-COMPANY_ADDRESSES = {"192.0.2.10", "192.0.2.11", "192.0.2.20"}
 ADMIN_PORTS = {22, 3389}
 
 
 def rule(event):
-    if event.get("action") != "ACCEPT" or event.get("dstPort") not in ADMIN_PORTS:
-        return False
-    if event.get("srcAddr") in COMPANY_ADDRESSES:
-        return False
-    try:
-        source = ip_address(event.get("srcAddr"))
-        destination = ip_address(event.get("dstAddr"))
-    except ValueError:
-        return False
-    return destination in INSIDE and source not in INSIDE
+    source = event.get("srcAddr")
+    return (
+        event.get("action") == "ACCEPT"
+        and event.get("dstPort") in ADMIN_PORTS
+        and is_inside(event.get("dstAddr"))
+        and is_outside(source)
+        and not is_company_address(source)
+    )
 
 
 def title(event):

@@ -1,19 +1,17 @@
-from ipaddress import ip_address, ip_network
+from fennwick_helpers import is_inside, is_outside, is_storage
 
-INSIDE = ip_network("10.0.0.0/8")
-EXPECTED = [ip_network("10.0.0.0/8"), ip_network("192.0.2.192/27")]
 LIMIT = 50_000_000
 
 
 def rule(event):
-    if event.get("action") != "ACCEPT" or event.get("bytes", 0) < LIMIT:
-        return False
-    try:
-        source = ip_address(event.get("srcAddr"))
-        destination = ip_address(event.get("dstAddr"))
-    except ValueError:
-        return False
-    return source in INSIDE and not any(destination in network for network in EXPECTED)
+    destination = event.get("dstAddr")
+    return (
+        event.get("action") == "ACCEPT"
+        and event.get("bytes", 0) >= LIMIT
+        and is_inside(event.get("srcAddr"))
+        and is_outside(destination)
+        and not is_storage(destination)
+    )
 
 
 def title(event):

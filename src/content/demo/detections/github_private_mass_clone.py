@@ -1,3 +1,6 @@
+from fennwick_context_helpers import actor, who_and_where
+
+
 def rule(event):
     return (
         event.get("action") == "git.clone"
@@ -7,12 +10,8 @@ def rule(event):
 
 
 def title(event):
-    return f"GitHub: {event.get('actor', 'unknown')} cloned many private repositories"
+    return f"GitHub: {actor(event)} cloned many private repositories"
 
 
 def alert_context(event):
-    return {
-        "actor": event.get("actor", "unknown"),
-        "remote_ip": event.get("actor_ip", "unknown"),
-        "repo": event.get("repo", "unknown"),
-    }
+    return who_and_where(event, repo=event.udm("repository") or "unknown")

@@ -1,3 +1,5 @@
+from fennwick_context_helpers import actor, who_and_where
+
 GRANTS = {"user.account.privilege.grant", "group.privilege.grant"}
 
 
@@ -13,14 +15,12 @@ def receiver(event):
 
 
 def title(event):
-    who = event.deep_get("actor", "alternateId", default="unknown")
-    return f"Okta: {who} gave an administrator role to {receiver(event)}"
+    return f"Okta: {actor(event)} gave an administrator role to {receiver(event)}"
 
 
 def alert_context(event):
-    return {
-        "actor": event.deep_get("actor", "alternateId", default="unknown"),
-        "remote_ip": event.deep_get("client", "ipAddress", default="unknown"),
-        "receiver": receiver(event),
-        "role": event.deep_get("debugContext", "debugData", "privilegeGranted", default="unknown"),
-    }
+    return who_and_where(
+        event,
+        receiver=receiver(event),
+        role=event.deep_get("debugContext", "debugData", "privilegeGranted", default="unknown"),
+    )

@@ -1,22 +1,18 @@
-COMPANY_ADDRESSES = {"192.0.2.10", "192.0.2.11", "192.0.2.20"}
+from fennwick_context_helpers import actor, who_and_where
+from fennwick_helpers import is_company_address
 
 
 def rule(event):
     return (
         event.get("eventType") == "user.mfa.factor.activate"
         and event.deep_get("outcome", "result") == "SUCCESS"
-        and event.deep_get("client", "ipAddress") not in COMPANY_ADDRESSES
+        and not is_company_address(event.deep_get("client", "ipAddress"))
     )
 
 
 def title(event):
-    who = event.deep_get("actor", "alternateId", default="unknown")
-    return f"Okta: {who} enrolled a new factor outside the company network"
+    return f"Okta: {actor(event)} enrolled a new factor outside the company network"
 
 
 def alert_context(event):
-    return {
-        "actor": event.deep_get("actor", "alternateId", default="unknown"),
-        "remote_ip": event.deep_get("client", "ipAddress", default="unknown"),
-        "factor": event.deep_get("debugContext", "debugData", "factor", default="unknown"),
-    }
+    return who_and_where(event, factor=event.deep_get("debugContext", "debugData", "factor", default="unknown"))

@@ -1,3 +1,6 @@
+from fennwick_context_helpers import actor, who_and_where
+
+
 def rule(event):
     return (
         event.get("eventType") == "user.session.start"
@@ -7,12 +10,8 @@ def rule(event):
 
 
 def title(event):
-    who = event.deep_get("actor", "alternateId", default="unknown")
-    return f"Okta: repeated wrong passwords of {who}"
+    return f"Okta: repeated wrong passwords of {actor(event)}"
 
 
 def alert_context(event):
-    return {
-        "actor": event.deep_get("actor", "alternateId", default="unknown"),
-        "remote_ip": event.deep_get("client", "ipAddress", default="unknown"),
-    }
+    return who_and_where(event)

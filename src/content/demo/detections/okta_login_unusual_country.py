@@ -1,8 +1,10 @@
+from fennwick_context_helpers import actor, who_and_where
+
 HOME_COUNTRIES = {"Portugal", "United Kingdom", "Ireland", "Germany"}
 
 
 def rule(event):
-    country = event.deep_get("client", "geographicalContext", "country")
+    country = event.udm("country")
     return (
         event.get("eventType") == "user.session.start"
         and event.deep_get("outcome", "result") == "SUCCESS"
@@ -12,14 +14,8 @@ def rule(event):
 
 
 def title(event):
-    who = event.deep_get("actor", "alternateId", default="unknown")
-    country = event.deep_get("client", "geographicalContext", "country", default="unknown")
-    return f"Okta: {who} signed in from {country}"
+    return f"Okta: {actor(event)} signed in from {event.udm('country') or 'unknown'}"
 
 
 def alert_context(event):
-    return {
-        "actor": event.deep_get("actor", "alternateId", default="unknown"),
-        "remote_ip": event.deep_get("client", "ipAddress", default="unknown"),
-        "country": event.deep_get("client", "geographicalContext", "country", default="unknown"),
-    }
+    return who_and_where(event, country=event.udm("country") or "unknown")

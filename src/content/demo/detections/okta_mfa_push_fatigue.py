@@ -1,15 +1,13 @@
+from fennwick_context_helpers import actor, who_and_where
+
+
 def rule(event):
     return event.get("eventType") == "user.mfa.okta_verify.deny_push"
 
 
 def title(event):
-    who = event.deep_get("actor", "alternateId", default="unknown")
-    return f"Okta: {who} refused many sign-in pushes"
+    return f"Okta: {actor(event)} refused many sign-in pushes"
 
 
 def alert_context(event):
-    return {
-        "actor": event.deep_get("actor", "alternateId", default="unknown"),
-        "remote_ip": event.deep_get("client", "ipAddress", default="unknown"),
-        "country": event.deep_get("client", "geographicalContext", "country", default="unknown"),
-    }
+    return who_and_where(event, country=event.udm("country") or "unknown")

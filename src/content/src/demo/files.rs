@@ -9,6 +9,12 @@ macro_rules! files {
 }
 
 files! {
+    "data_models/aws_cloudtrail_data_model.py",
+    "data_models/aws_cloudtrail_data_model.yml",
+    "data_models/github_audit_data_model.py",
+    "data_models/github_audit_data_model.yml",
+    "data_models/okta_system_log_data_model.py",
+    "data_models/okta_system_log_data_model.yml",
     "detections/aws_access_denied_burst.py",
     "detections/aws_access_denied_burst.yml",
     "detections/aws_access_key_created.py",
@@ -52,4 +58,8 @@ files! {
     "enrichments/asset_inventory.yml",
     "enrichments/known_bad_networks.csv",
     "enrichments/known_bad_networks.yml",
+    "global_helpers/fennwick_context_helpers.py",
+    "global_helpers/fennwick_context_helpers.yml",
+    "global_helpers/fennwick_helpers.py",
+    "global_helpers/fennwick_helpers.yml",
 }

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     logs::{Event, Logs},
     rules::Rule,
+    sources,
 };
 use crate::hex::hex;
 
@@ -91,6 +92,8 @@ pub(super) fn alert(detection: &Detection, finding: &Finding, number: usize, now
     let mut log_types: Vec<String> = finding.matches.iter().map(|(log_type, _)| log_type.clone()).collect();
     log_types.sort_unstable();
     log_types.dedup();
+    // What a policy found is the resource itself.
+    let resource_type = finding.context.get("ResourceType").and_then(Value::as_str);
     Alert {
         id: alert_id(&detection.id, number, &finding.title),
         kind: match detection.kind {
@@ -108,13 +111,16 @@ pub(super) fn alert(detection: &Detection, finding: &Finding, number: usize, now
         quality: None,
         context_tags: Vec::new(),
         detection_id: Some(detection.id.clone()),
+        log_source_ids: sources::ids_of(&log_types),
         log_types,
+        resource_types: resource_type.into_iter().map(str::to_owned).collect(),
         context: finding.context.clone(),
         event_count: i64::try_from(finding.matches.len()).unwrap_or(i64::MAX),
         created_at,
         first_event_at: finding.first,
         last_event_at: finding.last,
         updated_at: finding.last.map_or(created_at, |last| created_at.max(last)),
+        updated_by: None,
         assignee_id: None,
         events: Vec::new(),
     }

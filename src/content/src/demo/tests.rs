@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr, path::Path};
 
 use ipnet::Ipv4Net;
 use margay_domain::{
-    alert::{AlertStatus, AlertType, Severity},
+    alert::{AlertQuality, AlertStatus, AlertType, MAX_CONTEXT_TAGS, Severity, is_context_tag},
     detection::DetectionKind,
     enrichment::MatchKind,
 };
@@ -57,6 +57,8 @@ fn the_same_seed_gives_the_same_week() {
     assert_eq!(one.events, two.events);
     assert_eq!(one.alerts, two.alerts);
     assert_eq!(one.detections, two.detections);
+    assert_eq!((one.global_helpers, one.data_models), (two.global_helpers, two.data_models));
+    assert_eq!(one.log_sources, two.log_sources);
     assert_eq!(one.enrichments, two.enrichments);
     assert_ne!(one.events, other.events);
 }
@@ -77,6 +79,10 @@ fn the_content_is_valid_and_complete() {
         assert!(!detection.body.is_empty() && detection.tests.len() >= 2, "{}", detection.id);
         assert!(!detection.runbook.is_empty() && !detection.description.is_empty(), "{}", detection.id);
     }
+    let helpers: Vec<_> = imported.global_helpers.iter().map(|helper| helper.id.as_str()).collect();
+    assert_eq!(helpers, ["fennwick_context_helpers", "fennwick_helpers"]);
+    let models: Vec<_> = imported.data_models.iter().flat_map(|model| &model.log_types).collect();
+    assert_eq!(models, [logs::CLOUDTRAIL, logs::GITHUB, logs::OKTA]);
     let tables: Vec<_> =
         imported.enrichments.iter().map(|(table, _)| (table.name.as_str(), table.match_kind)).collect();
     assert_eq!(tables, [("asset_inventory", MatchKind::Exact), ("known_bad_networks", MatchKind::Cidr)]);
@@ -86,7 +92,7 @@ fn the_content_is_valid_and_complete() {
 fn every_file_of_the_demo_folder_is_compiled_in() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo");
     let mut on_disk = BTreeSet::new();
-    for folder in ["detections", "enrichments"] {
+    for folder in ["data_models", "detections", "enrichments", "global_helpers"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
             if !name.starts_with("__") {
@@ -96,6 +102,54 @@ fn every_file_of_the_demo_folder_is_compiled_in() {
     }
     let compiled: BTreeSet<String> = files::FILES.iter().map(|(path, _)| (*path).to_owned()).collect();
     assert_eq!(compiled, on_disk);
+}
+
+/// The names that a line of Python imports from a module: `from module import a, b`.
+fn imported_names<'a>(body: &'a str, module: &str) -> Vec<&'a str> {
+    let names = |line: &'a str| line.strip_prefix("from ")?.strip_prefix(module)?.strip_prefix(" import ");
+    body.lines().filter_map(names).flat_map(|names| names.split(", ")).collect()
+}
+
+#[test]
+fn rules_use_the_helpers_and_the_data_models() {
+    let imported = content(NOW);
+    for helper in &imported.global_helpers {
+        assert!(!helper.body.is_empty() && !helper.description.is_empty() && !helper.tags.is_empty(), "{}", helper.id);
+        let mut users = 0;
+        for detection in &imported.detections {
+            let names = imported_names(&detection.body, &helper.id);
+            users += usize::from(!names.is_empty());
+            for name in names {
+                assert!(helper.body.contains(&format!("\ndef {name}(")), "{} needs {name}", detection.id);
+                // Once in the import, and once where it is used.
+                assert!(detection.body.matches(name).count() >= 2, "{} does not use {name}", detection.id);
+            }
+        }
+        assert!(users >= 2, "{} is used {users} times", helper.id);
+    }
+    for model in &imported.data_models {
+        assert!(model.enabled && !model.description.is_empty(), "{}", model.id);
+        for mapping in &model.mappings {
+            let Some(method) = &mapping.method else { continue };
+            assert!(model.body.contains(&format!("def {method}(event):")), "{} lacks {method}", model.id);
+        }
+    }
+    // Whatever code asks a data model for is in the one of its log type.
+    let helpers: String = imported.global_helpers.iter().map(|helper| helper.body.as_str()).collect();
+    let mut asked = 0;
+    for detection in imported.detections.iter().filter(|it| it.kind == DetectionKind::Rule) {
+        let through_helper = !imported_names(&detection.body, "fennwick_context_helpers").is_empty();
+        let code = if through_helper { format!("{}{helpers}", detection.body) } else { detection.body.clone() };
+        for part in code.split(".udm(").skip(1) {
+            let name: String = part.chars().skip(1).take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            let known = imported.data_models.iter().any(|model| {
+                model.log_types == detection.log_types && model.mappings.iter().any(|mapping| mapping.name == name)
+            });
+            assert!(known, "{} asks for {name}", detection.id);
+            asked += 1;
+        }
+    }
+    assert!(asked >= 20, "{asked}");
 }
 
 #[test]
@@ -145,6 +199,24 @@ fn the_week_holds_at_any_moment() {
         everything_happens_within_the_week_and_in_order(&week, now);
         there_is_about_as_much_as_promised(&week);
         the_story_is_in_all_four_logs_and_in_the_alerts(&week, now);
+        every_log_has_a_healthy_source(&week, now);
+    }
+}
+
+fn every_log_has_a_healthy_source(week: &DemoWeek, now: Timestamp) {
+    assert_eq!(week.log_sources.len(), week.events.len());
+    let labels: BTreeSet<_> = week.log_sources.iter().map(|source| source.label.as_str()).collect();
+    let methods: BTreeSet<_> = week.log_sources.iter().map(|source| source.auth_method).collect();
+    assert_eq!((labels.len(), methods.len()), (week.events.len(), week.events.len()));
+    for (log_type, events) in &week.events {
+        let of_type: Vec<_> =
+            week.log_sources.iter().filter(|source| source.log_types == [log_type.as_str()]).collect();
+        let [source] = of_type.as_slice() else { panic!("{log_type}: {of_type:?}") };
+        let last = events.last().map(|event| time_of(log_type, event));
+        assert_eq!((source.last_received_at, source.last_processed_at), (last, last), "{log_type}");
+        assert!(source.is_editable && source.quiet_after_minutes.is_some(), "{log_type}");
+        assert_eq!(source.problem(now), None, "{log_type} at {now}");
+        assert!(source.created_at <= source.last_modified && source.last_modified <= now);
     }
 }
 
@@ -196,7 +268,7 @@ fn every_alert_points_at_the_events_that_matched() {
             assert!(alert.id.as_str().len() == 32 && alert.id.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()));
             assert_eq!(alert.severity, detection.severity);
             assert_eq!(alert.event_count, i64::try_from(matches.len()).unwrap());
-            assert!(alert.events.is_empty() && alert.assignee_id.is_none());
+            assert!(alert.events.is_empty() && alert.assignee_id.is_none() && alert.updated_by.is_none());
             let events: Vec<_> = matches
                 .iter()
                 .map(|(log_type, place)| (log_type.as_str(), log(&week, log_type).get(*place).expect("it exists")))
@@ -206,6 +278,11 @@ fn every_alert_points_at_the_events_that_matched() {
             assert_eq!(alert.last_event_at, times.iter().max().copied(), "{}", alert.title);
             let log_types: BTreeSet<_> = events.iter().map(|(log_type, _)| (*log_type).to_owned()).collect();
             assert_eq!(alert.log_types, log_types.into_iter().collect::<Vec<_>>());
+            let brought = |source: &&LogSource| source.log_types.iter().any(|it| alert.log_types.contains(it));
+            let sources: Vec<_> = week.log_sources.iter().filter(brought).map(|source| source.id.as_str()).collect();
+            assert_eq!(alert.log_source_ids, sources, "{}", alert.title);
+            assert_eq!(alert.log_source_ids.len(), alert.log_types.len(), "{}", alert.title);
+            assert_eq!(alert.resource_types, detection.resource_types, "{}", alert.title);
             match alert.kind {
                 AlertType::Rule => {
                     let rule = rules.get(id).expect(id);
@@ -230,6 +307,29 @@ fn every_alert_points_at_the_events_that_matched() {
                 other => panic!("unexpected {other}"),
             }
         }
+    }
+}
+
+#[test]
+fn people_judge_and_label_what_they_work_on() {
+    for seed in [SEED, 1, 2] {
+        let week = generate(NOW, seed);
+        let mut qualities: BTreeMap<AlertQuality, usize> = BTreeMap::new();
+        let mut labelled = 0;
+        for DemoAlert { alert, assignee_email, .. } in &week.alerts {
+            let touched = alert.status != AlertStatus::Open;
+            assert_eq!(assignee_email.is_some(), touched, "{}", alert.title);
+            assert!(touched || (alert.quality.is_none() && alert.context_tags.is_empty()), "{}", alert.title);
+            assert!(!touched || alert.updated_at > alert.created_at, "{}", alert.title);
+            assert!(alert.context_tags.len() <= MAX_CONTEXT_TAGS);
+            assert!(alert.context_tags.iter().all(|tag| is_context_tag(tag)), "{:?}", alert.context_tags);
+            labelled += usize::from(!alert.context_tags.is_empty());
+            if let Some(quality) = alert.quality {
+                *qualities.entry(quality).or_default() += 1;
+            }
+        }
+        assert!(labelled >= 5, "{labelled}");
+        assert_eq!(qualities.len(), AlertQuality::ALL.len(), "{qualities:?}");
     }
 }
 

@@ -21,9 +21,12 @@ pub(super) const ANALYST: &str = "analyst@example.com";
 /// E-mail address of the admin.
 pub(super) const ADMIN: &str = "admin@example.com";
 
+/// The label of alerts on which somebody has been asked.
+const WAITING: &str = "waiting-for-answer";
+
 const DAY: Duration = Duration::from_hours(24);
 
-/// Who works on an alert, and what was written: author's e-mail address, text, time.
+/// Who works on an alert and changed it last, and what was written: author's e-mail address, text, time.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     pub(super) assignee: Option<&'static str>,
@@ -55,6 +58,7 @@ fn on_the_attack(alert: &mut Alert, now: Timestamp) -> Work {
     match alert.detection_id.as_deref() {
         Some("Okta.Login.UnusualCountry") => {
             alert.status = AlertStatus::Triaged;
+            alert.context_tags.push(WAITING.to_owned());
             work.assignee = Some(ANALYST);
             let text = "There is no trip in Tomas's calendar. I left him a message and wait for his call.";
             comment(alert, &mut work, ANALYST, text, 6 * 3600 + 1260, now);
@@ -66,6 +70,8 @@ fn on_the_attack(alert: &mut Alert, now: Timestamp) -> Work {
         }
         Some(policies::USERS_ID) => {
             alert.status = AlertStatus::Triaged;
+            alert.quality = Some(AlertQuality::Useful);
+            alert.context_tags.push("cleanup-planned".to_owned());
             work.assignee = Some(ADMIN);
             let text = "Only the old pipeline uses it, and that is switched off next month. The user goes with it.";
             comment(alert, &mut work, ADMIN, text, 4 * 3600 + 300, now);
@@ -87,8 +93,16 @@ fn on_noise(alert: &mut Alert, dice: &mut Dice, now: Timestamp) -> Work {
     work.assignee = Some(assignee);
     if drawn < triaged {
         alert.status = AlertStatus::Triaged;
+        let seconds = dice.between(600, 5400);
+        changed(alert, seconds, now);
         if dice.chance(50) {
-            comment(alert, &mut work, assignee, "Looking into it.", dice.between(600, 5400), now);
+            comment(alert, &mut work, assignee, "Looking into it.", seconds, now);
+        }
+        if dice.chance(40) {
+            alert.quality = Some(AlertQuality::Useful);
+        }
+        if dice.chance(60) {
+            alert.context_tags.push((*dice.pick(&[WAITING, "second-look"])).to_owned());
         }
         return work;
     }
@@ -98,10 +112,18 @@ fn on_noise(alert: &mut Alert, dice: &mut Dice, now: Timestamp) -> Work {
     if !ending.tag.is_empty() {
         alert.context_tags.push(ending.tag.to_owned());
     }
+    let seconds = dice.between(900, 14_400);
+    changed(alert, seconds, now);
     if !ending.comments.is_empty() {
-        comment(alert, &mut work, assignee, dice.pick(ending.comments), dice.between(900, 14_400), now);
+        comment(alert, &mut work, assignee, dice.pick(ending.comments), seconds, now);
     }
     work
+}
+
+/// Notes that an alert was changed `seconds` after it was raised, but never later than now.
+fn changed(alert: &mut Alert, seconds: u64, now: Timestamp) {
+    let at = alert.created_at.plus(Duration::from_secs(seconds)).min(now);
+    alert.updated_at = alert.updated_at.max(at);
 }
 
 /// Adds a comment `seconds` after the alert was raised, if that was before now.
@@ -109,7 +131,7 @@ fn comment(alert: &mut Alert, work: &mut Work, author: &str, text: &str, seconds
     let at = alert.created_at.plus(Duration::from_secs(seconds));
     if at < now {
         work.comments.push((author.to_owned(), text.to_owned(), at));
-        alert.updated_at = alert.updated_at.max(at);
+        changed(alert, seconds, now);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What detections of all kinds have in common.
+//! What detections of all kinds have in common, and the Python beside them.
 
 use margay_domain::{
     clock::Timestamp,
@@ -42,6 +42,8 @@ pub(super) fn detection(
         body: String::new(),
         tests: keys.tests(test_subject)?,
         managed: false,
+        created_by: None,
+        last_modified_by: None,
         created_at: now,
         last_modified: now,
     })

@@ -30,6 +30,7 @@ Tests:
 fn one_problem(text: &str) -> String {
     let imported = read_files(&[("a/x.yml", text), ("a/custom_rule.py", "def rule(event):\n    return True\n")], NOW);
     assert!(imported.detections.is_empty() && imported.enrichments.is_empty(), "{imported:?}");
+    assert!(imported.global_helpers.is_empty() && imported.data_models.is_empty(), "{imported:?}");
     let [problem] = imported.problems.as_slice() else { panic!("{:?}", imported.problems) };
     problem.to_string()
 }
@@ -98,9 +99,9 @@ RuleID: Simple.Louder
 BaseDetection: Simple
 Severity: High
 ---
-AnalysisType: global
-GlobalID: helpers
-Filename: helpers.py
+AnalysisType: saved_query
+QueryName: sign_ins
+Query: SELECT 1
 ";
     let imported = read_files(&[("d/all.yml", text), ("d/bucket.py", "def policy(resource):\n    return True\n")], NOW);
     assert!(imported.problems.is_empty(), "{:?}", imported.problems);
@@ -126,13 +127,98 @@ Filename: helpers.py
     assert_eq!((louder.severity, louder.body.as_str()), (Severity::High, simple.body.as_str()));
     assert_eq!(louder.log_types, simple.log_types);
     assert_eq!(imported.without_source, 1);
-    assert_eq!(imported.skipped, [(PathBuf::from("d/all.yml"), AnalysisType::Global)]);
+    assert_eq!(imported.skipped, [(PathBuf::from("d/all.yml"), AnalysisType::SavedQuery)]);
+}
+
+const SHARED: &str = "
+AnalysisType: global
+GlobalID: office_helpers
+Filename: office_helpers.py
+Description: >
+  What rules know
+  about the office.
+Tags: [Office]
+---
+AnalysisType: datamodel
+DataModelID: Office.Door
+DisplayName: The door
+Enabled: true
+LogTypes: [Custom.Door]
+Filename: door_model.py
+Mappings:
+  - Name: actor_user
+    Path: $.badge.owner
+  - Name: event_type
+    Method: get_event_type
+---
+AnalysisType: datamodel
+DataModelID: Office.Lift
+Enabled: false
+LogTypes: [Custom.Lift]
+Mappings:
+  - {Name: actor_user, Path: who}
+";
+
+const MODEL: &str = "
+AnalysisType: datamodel
+DataModelID: M
+Enabled: true
+LogTypes: [A.B]
+Mappings: [{Name: user, Path: who}]
+";
+
+#[test]
+fn what_detections_share() {
+    let (helpers, model) =
+        ("def is_office(address):\n    return True\n", "def get_event_type(event):\n    return None\n");
+    let files = [("s/all.yml", SHARED), ("s/office_helpers.py", helpers), ("s/door_model.py", model)];
+    let imported = read_files(&files, NOW);
+    assert!(imported.problems.is_empty() && imported.skipped.is_empty(), "{imported:?}");
+    assert_eq!(imported.without_source, 0);
+    let [helper] = imported.global_helpers.as_slice() else { panic!("{imported:?}") };
+    assert_eq!((helper.id.as_str(), helper.body.as_str()), ("office_helpers", helpers));
+    assert_eq!(helper.description, "What rules know about the office.");
+    assert_eq!((helper.tags.as_slice(), helper.created_at), (["Office".to_owned()].as_slice(), NOW));
+    let [door, lift] = imported.data_models.as_slice() else { panic!("{imported:?}") };
+    assert_eq!((door.id.as_str(), door.display_name.as_str(), door.enabled), ("Office.Door", "The door", true));
+    assert_eq!((door.log_types.as_slice(), door.body.as_str()), (["Custom.Door".to_owned()].as_slice(), model));
+    let found: Vec<_> =
+        door.mappings.iter().map(|it| (it.name.as_str(), it.path.as_deref(), it.method.as_deref())).collect();
+    assert_eq!(found, [("actor_user", Some("$.badge.owner"), None), ("event_type", None, Some("get_event_type"))]);
+    // Without a name it has its id, and without a function it needs no file.
+    assert_eq!((lift.display_name.as_str(), lift.enabled, lift.body.as_str()), ("Office.Lift", false, ""));
+}
+
+#[test]
+fn shared_code_whose_file_is_missing_is_counted_and_nothing_else() {
+    let imported = read_files(&[("s/all.yml", SHARED)], NOW);
+    assert!(imported.problems.is_empty(), "{:?}", imported.problems);
+    assert_eq!(imported.without_source, 2);
+    assert_eq!(imported.global_helpers.first().map(|helper| helper.body.as_str()), Some(""));
+    assert_eq!(imported.data_models.len(), 2);
+}
+
+#[test]
+fn what_detections_share_has_ids_of_its_own() {
+    let rule = RULE.replace("Custom.Rule", "office_helpers");
+    let imported = read_files(&[("a.yml", SHARED), ("b.yml", SHARED), ("c.yml", rule.as_str())], NOW);
+    assert_eq!((imported.global_helpers.len(), imported.data_models.len(), imported.detections.len()), (1, 2, 1));
+    let messages: Vec<_> = imported.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        messages,
+        [
+            "b.yml: the id \"office_helpers\" is used in a.yml already; every global helper needs its own",
+            "b.yml, document 2: the id \"Office.Door\" is used in a.yml already; every data model needs its own",
+            "b.yml, document 3: the id \"Office.Lift\" is used in a.yml already; every data model needs its own",
+        ]
+    );
 }
 
 #[test]
 fn bad_input_names_key_and_expectation() {
     let without = |key: &str| RULE.lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n");
     let with = |from: &str, to: &str| RULE.replace(from, to);
+    let model = |from: &str, to: &str| MODEL.replace(from, to);
     let cases = [
         (without("AnalysisType"), "`AnalysisType` is missing; expected one of rule, scheduled_rule"),
         (with("AnalysisType: rule", "AnalysisType: rules"), "`AnalysisType`: expected one of rule"),
@@ -177,6 +263,21 @@ fn bad_input_names_key_and_expectation() {
             "AnalysisType: policy\nPolicyID: P\nEnabled: true\nSeverity: Low\n".to_owned(),
             "`Filename` is missing; expected the name of a Python file",
         ),
+        ("AnalysisType: global\nFilename: custom_rule.py\n".to_owned(), "`GlobalID` is missing"),
+        (
+            "AnalysisType: global\nGlobalID: helpers\n".to_owned(),
+            "`Filename` is missing; expected the name of a Python file",
+        ),
+        (model("DataModelID: M", ""), "`DataModelID` is missing"),
+        (model("Enabled: true", ""), "`Enabled` is missing; expected true or false"),
+        (model("[A.B]", "[]"), "`LogTypes`: expected a list with at least one log type; found an empty"),
+        (model("Mappings: [{Name: user, Path: who}]", ""), "`Mappings` is missing; expected a list with at least one"),
+        (model("[{Name: user, Path: who}]", "[]"), "`Mappings`: expected a list with at least one mapping; found"),
+        (model("{Name: user, Path: who}", "user"), "`Mappings[0]`: expected a mapping with `Name`"),
+        (model("Name: user, ", ""), "`Mappings[0].Name` is missing"),
+        (model(", Path: who", ""), "`Mappings[0]`: expected exactly one of `Path` and `Method`; found none"),
+        (model("Path: who", "Path: who, Method: get"), "`Mappings[0]`: `Path` and `Method` are both given"),
+        (model("Path: who", "Method: get_user"), "`Filename` is missing; expected the name of a Python file"),
         (
             "AnalysisType: lookup_table\nLookupName: t\nEnabled: true\nSchema: Custom.T\nFilename: t.csv\n".to_owned(),
             "`LogTypeMap` is missing",
@@ -318,9 +419,9 @@ fn real_content() {
         return;
     };
     let imported = read_dir(&folder, NOW).unwrap();
-    let (detections, tables, others) = documents_in(&folder);
+    let Documents { detections, helpers, models, tables, others } = documents_in(&folder);
     assert!(detections > 0, "no detections below {}", folder.display());
-    // Detections may not have any problem; the only one that a table may have is that its rows were not passed on.
+    // Only a table may have a problem, and only one: that its rows were not passed on.
     for problem in &imported.problems {
         let named =
             problem.message.strip_prefix("`Filename`: there is no file ").and_then(|rest| rest.split('"').nth(1));
@@ -330,6 +431,7 @@ fn real_content() {
         assert!(fs::read_to_string(&file).unwrap().contains("LookupName:"), "{problem}");
     }
     assert_eq!(imported.detections.len(), detections);
+    assert_eq!((imported.global_helpers.len(), imported.data_models.len()), (helpers, models));
     let skipped_tables = imported.skipped.iter().filter(|(_, kind)| *kind == AnalysisType::LookupTable).count();
     assert_eq!(imported.enrichments.len() + skipped_tables + imported.problems.len(), tables);
     assert_eq!(imported.skipped.len() - skipped_tables, others);
@@ -343,27 +445,41 @@ fn real_content() {
     }
 }
 
-/// How many detections, tables and other documents the YAML files of a folder hold, counted without the importer.
-fn documents_in(folder: &Path) -> (usize, usize, usize) {
-    let (mut detections, mut tables, mut others) = (0, 0, 0);
+/// How many documents of each kind the YAML files of a folder hold.
+#[derive(Default)]
+struct Documents {
+    detections: usize,
+    helpers: usize,
+    models: usize,
+    tables: usize,
+    others: usize,
+}
+
+/// Counts without the importer.
+fn documents_in(folder: &Path) -> Documents {
+    let mut found = Documents::default();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             let inner = documents_in(&path);
-            detections += inner.0;
-            tables += inner.1;
-            others += inner.2;
+            found.detections += inner.detections;
+            found.helpers += inner.helpers;
+            found.models += inner.models;
+            found.tables += inner.tables;
+            found.others += inner.others;
         } else if path.extension().is_some_and(|ending| ending == "yml" || ending == "yaml") {
             let text = fs::read_to_string(&path).unwrap();
             let kinds = text.lines().filter_map(|line| line.strip_prefix("AnalysisType:"));
             for kind in kinds.map(|rest| rest.split('#').next().unwrap_or_default().trim()) {
                 match kind {
-                    "rule" | "scheduled_rule" | "correlation_rule" | "policy" => detections += 1,
-                    "lookup_table" => tables += 1,
-                    _ => others += 1,
+                    "rule" | "scheduled_rule" | "correlation_rule" | "policy" => found.detections += 1,
+                    "global" => found.helpers += 1,
+                    "datamodel" => found.models += 1,
+                    "lookup_table" => found.tables += 1,
+                    _ => found.others += 1,
                 }
             }
         }
     }
-    (detections, tables, others)
+    found
 }

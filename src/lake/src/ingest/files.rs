@@ -145,6 +145,7 @@ fn read(
                 let (_, misfits) = rows.push(event, &mut ids);
                 report.misfits += misfits;
                 report.stored += 1;
+                report.bytes += length as u64;
                 bytes += length;
             }
             Line::Rejected(reason) => rejects.keep(&mut lines, reason, &mut report)?,
@@ -182,6 +183,7 @@ pub(crate) async fn ingest_events(
         let mut refs = Vec::with_capacity(events.len());
         let mut batches = Vec::new();
         for event in events {
+            report.bytes += json_length(&event);
             let (row, misfits) = rows.push(event, &mut ids);
             report.misfits += misfits;
             refs.push(EventRef { log_type: log_type.clone(), row_id: row.row_id, event_time: row.event_time });
@@ -204,4 +206,10 @@ pub(crate) async fn ingest_events(
     }
     writer.commit().await?;
     Ok((report, refs))
+}
+
+/// How many bytes an event has as JSON without spaces.
+fn json_length(event: &Map<String, Value>) -> u64 {
+    // Names are texts and values JSON already, so this cannot fail.
+    serde_json::to_string(event).map_or(0, |text| text.len() as u64)
 }

@@ -150,7 +150,8 @@ impl Any {
                 }
             }
             Indicator::NetAddr => self.host(host_of(text)),
-            Indicator::Email if text.contains('@') => self.push(Column::Emails, text),
+            // Case means nothing in e-mail addresses and domains, so it is not kept.
+            Indicator::Email if text.contains('@') => self.push(Column::Emails, text.to_lowercase()),
             Indicator::Md5 => self.hash(Column::Md5Hashes, 32, text),
             Indicator::Sha1 => self.hash(Column::Sha1Hashes, 40, text),
             Indicator::Sha256 => self.hash(Column::Sha256Hashes, 64, text),
@@ -178,7 +179,7 @@ impl Any {
     fn domain(&mut self, text: &str) {
         let text = text.trim_end_matches('.');
         if !text.is_empty() {
-            self.push(Column::DomainNames, decode_host(text));
+            self.push(Column::DomainNames, decode_host(text).to_lowercase());
         }
     }
 
@@ -328,9 +329,11 @@ mod tests {
 
     #[test]
     fn each_indicator_keeps_what_fits() {
-        let cases: [(&str, &[&str], &str, &[&str]); 13] = [
+        let cases: [(&str, &[&str], &str, &[&str]); 16] = [
             ("ip", &["10.0.0.1", "x", "2001:DB8::1", " 10.0.0.1 "], "p_any_ip_addresses", &["10.0.0.1", "2001:db8::1"]),
             ("domain", &["xn--mnchen-3ya.de."], "p_any_domain_names", &["münchen.de"]),
+            ("domain", &["XN--Mnchen-3YA.de", "MÜNCHEN.DE"], "p_any_domain_names", &["münchen.de"]),
+            ("hostname", &["Intranet", "IAM.amazonaws.com"], "p_any_domain_names", &["iam.amazonaws.com", "intranet"]),
             ("hostname", &["1.2.3.4"], "p_any_ip_addresses", &["1.2.3.4"]),
             ("hostname", &["iam.amazonaws.com"], "p_any_domain_names", &["iam.amazonaws.com"]),
             ("url", &["https://[::1]:8443/x", "nonsense"], "p_any_ip_addresses", &["::1"]),
@@ -342,6 +345,7 @@ mod tests {
                 &["10.1.2.3", "fe80::1", "fe80::2"],
             ),
             ("email", &["a@example.com", "nobody"], "p_any_emails", &["a@example.com"]),
+            ("email", &["Ana@Example.com", "ana@example.com"], "p_any_emails", &["ana@example.com"]),
             (
                 "md5",
                 &["D41D8CD98F00B204E9800998ECF8427E", "d41d"],
@@ -365,7 +369,7 @@ mod tests {
 
     #[test]
     fn an_arn_gives_its_parts() {
-        let arn = "arn:aws:sts::123456789012:assumed-role/Admin/ann@example.com";
+        let arn = "arn:aws:sts::123456789012:assumed-role/Admin/Ann@example.com";
         assert_eq!(
             found("aws_arn", &[arn]),
             [

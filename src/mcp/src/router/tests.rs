@@ -1,5 +1,10 @@
 //! The whole endpoint, from the request to the answer.
 
+mod events;
+mod limits;
+mod progress;
+mod prompts_and_resources;
+
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -227,7 +232,7 @@ async fn the_newer_era() {
     assert_eq!(discover.header("mcp-session-id"), None);
     let result = &discover.json()["result"];
     assert!(result["supportedVersions"].as_array().unwrap().contains(&json!("2026-07-28")));
-    assert_eq!(result["capabilities"], json!({ "tools": {} }));
+    assert_eq!(result["capabilities"], json!({ "prompts": {}, "resources": {}, "tools": {} }));
     assert_eq!(result["cacheScope"], "private");
     assert_eq!(
         result["_meta"]["io.modelcontextprotocol/serverInfo"],
@@ -237,17 +242,17 @@ async fn the_newer_era() {
 
     let list = server.send(modern(ANA, "tools/list", &json!({}))).await;
     let list = list.json();
-    assert_eq!(names(&list), ["alerts", "echo", "fails", "panics", "slow"]);
+    assert_eq!(names(&list), ["alerts", "changes", "echo", "fails", "huge", "panics", "patient", "slow"]);
     let result = &list["result"];
     assert_eq!((&result["ttlMs"], &result["cacheScope"]), (&json!(60_000), &json!("private")));
     assert_eq!(result["resultType"], "complete");
     assert_eq!(
-        result["tools"][1],
+        result["tools"][2],
         json!({
             "name": "echo", "title": "Echo", "description": "A tool for tests.",
             "inputSchema": { "type": "object" }, "outputSchema": { "type": "object" },
             "annotations": {
-                "title": "Echo", "readOnlyHint": true, "destructiveHint": false, "idempotentHint": true,
+                "readOnlyHint": true, "destructiveHint": false, "idempotentHint": true,
                 "openWorldHint": false,
             },
         })
@@ -277,6 +282,8 @@ async fn the_newer_era() {
     assert_eq!(world.uses(), 1);
 
     // Row H13, row H14.
+    let initialize = server.send(modern(ANA, "initialize", &json!({}))).await;
+    assert_eq!((initialize.status, error_code(&initialize)), (StatusCode::NOT_FOUND, -32601));
     let unknown = server.send(modern(ANA, "nonsense/method", &json!({}))).await;
     assert_eq!((unknown.status, error_code(&unknown)), (StatusCode::NOT_FOUND, -32601));
     let mut with_session = modern(ANA, "tools/list", &json!({}));
@@ -329,11 +336,11 @@ async fn the_older_era() {
     let result = &reply.json()["result"];
     assert_eq!(result["protocolVersion"], "2025-06-18");
     assert_eq!(result["serverInfo"], json!({ "name": "margay", "title": "Margay", "version": "1.2.3" }));
-    assert_eq!(result["capabilities"], json!({ "tools": {} }));
+    assert_eq!(result["capabilities"], json!({ "prompts": {}, "resources": {}, "tools": {} }));
 
     let session = open_session(&server, ANA).await;
     let list = server.send(legacy(ANA, Some(&session), "tools/list", &json!({}))).await;
-    assert_eq!(names(&list.json()), ["alerts", "echo", "fails", "panics", "slow"]);
+    assert_eq!(names(&list.json()), ["alerts", "changes", "echo", "fails", "huge", "panics", "patient", "slow"]);
     assert_eq!(list.json()["result"].get("ttlMs"), None);
     assert_eq!(list.json()["result"].get("resultType"), None);
     let called = server.send(legacy(ANA, Some(&session), "tools/call", &call("alerts"))).await;
@@ -411,7 +418,7 @@ async fn older_clients_that_read_no_streams_are_served_without_a_session() {
     assert_eq!(reply.header("content-type"), Some("application/json"));
     assert_eq!(reply.header("mcp-session-id"), None);
     let list = server.send(json_only(legacy(ANA, None, "tools/list", &json!({})))).await;
-    assert_eq!(names(&list.json()), ["alerts", "echo", "fails", "panics", "slow"]);
+    assert_eq!(names(&list.json()), ["alerts", "changes", "echo", "fails", "huge", "panics", "patient", "slow"]);
     let called = server.send(json_only(legacy(ANA, None, "tools/call", &call("echo")))).await;
     assert_eq!(called.json()["result"]["isError"], false);
     let waiting = server.send(request("GET", Some(ANA), &[], "")).await;
@@ -431,7 +438,7 @@ async fn a_role_that_loses_a_permission_counts_on_the_next_request() {
         principal.role = role.into();
     });
     let list = server.send(legacy(ANA, Some(&session), "tools/list", &json!({}))).await;
-    assert_eq!(names(&list.json()), ["echo", "fails", "panics", "slow"]);
+    assert_eq!(names(&list.json()), ["changes", "echo", "fails", "huge", "panics", "slow"]);
     for reply in [
         server.send(modern(ANA, "tools/call", &call("alerts"))).await,
         server.send(legacy(ANA, Some(&session), "tools/call", &call("alerts"))).await,
@@ -445,12 +452,46 @@ async fn a_role_that_loses_a_permission_counts_on_the_next_request() {
     assert_eq!(world.outcomes(), ["success", "denied", "denied"]);
 }
 
+/// Promise 1: what the role lost while a call ran does not leave any more, in either era, and the session's stream goes
+/// on with what is left.
+#[tokio::test(start_paused = true)]
+async fn a_role_cut_during_a_stream_counts() {
+    let world = World::new();
+    let server = std::sync::Arc::new(world.server());
+    let session = open_session(&server, ANA).await;
+    let listening = server.open(request("GET", Some(ANA), &[("mcp-session-id", session.as_str())], "")).await;
+    assert_eq!(listening.status(), StatusCode::OK);
+    let set_role = |permissions: &[Permission]| {
+        world.change("grt_1", |principal| {
+            let mut role = (*principal.role).clone();
+            role.permissions = permissions.iter().copied().collect();
+            principal.role = role.into();
+        });
+    };
+    for request in
+        [modern(ANA, "tools/call", &call("patient")), legacy(ANA, Some(&session), "tools/call", &call("patient"))]
+    {
+        set_role(&[Permission::AlertRead, Permission::RuleRead]);
+        let server = std::sync::Arc::clone(&server);
+        let waiting = tokio::spawn(async move { server.send(request).await });
+        world.started().await;
+        set_role(&[Permission::RuleRead]);
+        let reply = waiting.await.unwrap();
+        assert_eq!(reply.json()["result"]["_meta"]["dev.margay/error_code"], "permission_denied", "{reply:?}");
+        assert!(!reply.body.contains("at last"));
+    }
+    let list = server.send(legacy(ANA, Some(&session), "tools/list", &json!({}))).await;
+    assert_eq!(names(&list.json()), ["changes", "echo", "fails", "huge", "panics", "slow"]);
+    assert_eq!(world.outcomes(), ["denied", "denied"]);
+    drop(listening);
+}
+
 #[tokio::test]
 async fn a_narrow_token_sees_less() {
     let world = World::new();
     let server = world.server();
     let list = server.send(modern("token-narrow", "tools/list", &json!({}))).await;
-    assert_eq!(names(&list.json()), ["echo", "fails", "panics", "slow"]);
+    assert_eq!(names(&list.json()), ["changes", "echo", "fails", "huge", "panics", "slow"]);
     let called = server.send(modern("token-narrow", "tools/call", &call("alerts"))).await;
     assert_eq!(called.status, StatusCode::FORBIDDEN, "the person may widen it again");
 }

@@ -69,7 +69,8 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Result<()> 
     let parts = Parts::open(&context.config).await?;
     let events = parts.store.audit_log().search(&query).await?;
     context.print_rows(&["TIME", "ACTOR", "ACTION", "TOOL", "RESULT", "DESCRIPTION"], &events, |event| {
-        let tool = event.action_params.pointer("/static/toolName").and_then(|name| name.as_str()).unwrap_or("");
+        let named = |at: &str| event.action_params.pointer(at).and_then(|name| name.as_str());
+        let tool = named("/static/toolName").or_else(|| named("/static/uri")).unwrap_or_default();
         vec![
             event.timestamp.to_rfc3339(),
             event.actor.email.clone().unwrap_or_else(|| event.actor.name.clone()),

@@ -3,6 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use margay_domain::{
+    clock::Timestamp,
+    lake::IngestReport,
+    log_source::{LogSource, SourceVolume},
+};
 use margay_lake::{IngestError, is_same_file, rejects_beside};
 
 use super::Context;
@@ -29,12 +34,18 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<()> {
     let parts = Parts::open_or_create(&context.config).await?;
     let mut reports = Vec::new();
     for file in &args.files {
-        let report = match parts.lake.ingest(&args.log_type, file, args.rejects.as_deref(), parts.clock.now()).await {
+        let now = parts.clock.now();
+        let report = match parts.lake.ingest(&args.log_type, file, args.rejects.as_deref(), now).await {
             Ok(report) => report,
             Err(IngestError::Lake(error)) => return Err(error).with_context(|| file.display().to_string()),
             // These name the file they are about.
             Err(other) => return Err(other.into()),
         };
+        if let Some(volume) = volume(&args.log_type, &report, now) {
+            parts.store.log_sources().record(&[volume], now).await.with_context(|| {
+                format!("the events of {} are stored, but could not be counted; do not read it again", file.display())
+            })?;
+        }
         if !context.json {
             println!("{}: {} of {} events stored", file.display(), report.stored, report.lines);
             for rejected in report.rejected.iter().take(10) {
@@ -57,6 +68,17 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<()> {
     Ok(())
 }
 
+/// What the source of the command line brought with a file that was read at `now`; `None` if nothing was stored.
+fn volume(log_type: &str, report: &IngestReport, now: Timestamp) -> Option<SourceVolume> {
+    (report.stored > 0).then(|| SourceVolume {
+        begin: now,
+        source_id: LogSource::command_line(now).id,
+        log_type: log_type.to_owned(),
+        bytes: report.bytes,
+        events: report.stored,
+    })
+}
+
 /// Refuses, before anything is opened, to write rejected lines over a file that is to be read.
 fn check_rejects(files: &[PathBuf], rejects: Option<&Path>) -> Result<()> {
     for file in files {
@@ -75,6 +97,16 @@ fn check_rejects(files: &[PathBuf], rejects: Option<&Path>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_stored_is_counted() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let report = IngestReport { lines: 3, stored: 2, bytes: 70, rejected_total: 1, ..IngestReport::default() };
+        let counted = volume("A.B", &report, now).unwrap();
+        assert_eq!((counted.begin, counted.bytes, counted.events, counted.log_type.as_str()), (now, 70, 2, "A.B"));
+        assert_eq!(counted.source_id.as_str(), "src_command_line");
+        assert_eq!(volume("A.B", &IngestReport { lines: 3, ..IngestReport::default() }, now), None);
+    }
 
     #[test]
     fn rejected_lines_never_overwrite_what_is_read() {

@@ -37,6 +37,11 @@ impl Config {
             ("oauth.unused_client_days", self.oauth.unused_client_days),
             ("sign_in.session_idle_minutes", self.sign_in.session_idle_minutes),
             ("mcp.max_body_kib", self.mcp.max_body_kib),
+            ("mcp.max_result_kib", self.mcp.max_result_kib),
+            ("mcp.rate_per_user_per_minute", self.mcp.rate_per_user_per_minute),
+            ("mcp.rate_per_connection_per_minute", self.mcp.rate_per_connection_per_minute),
+            ("mcp.concurrent_per_user", self.mcp.concurrent_per_user),
+            ("mcp.concurrent_per_connection", self.mcp.concurrent_per_connection),
         ]
         .into_iter()
         .filter(|(_, value)| *value == 0)

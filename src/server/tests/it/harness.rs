@@ -6,6 +6,7 @@ mod documents;
 mod html;
 mod json;
 mod server;
+mod tools;
 
 pub(crate) use browser::Browser;
 pub(crate) use client::{Client, Tokens};
@@ -13,6 +14,7 @@ pub(crate) use documents::{Document, DocumentSite};
 pub(crate) use html::Html;
 pub(crate) use json::{JsonRequest, JsonResponse};
 pub(crate) use server::{Engine, PASSWORD, TestServer};
+pub(crate) use tools::{connected, connected_as, refused, succeeded};
 
 /// Writes a story once and runs it on both engines.
 macro_rules! story {

@@ -4,17 +4,20 @@
 
 #![expect(clippy::expect_used, reason = "in a test, stopping is the right answer to what must not happen")]
 
+mod alert_changes;
 mod all_connections;
 mod audit;
 mod bad_input;
 mod blocked_redirects;
 mod client_documents;
 mod command_line;
+mod concurrent_calls;
 mod configuration;
 mod connections;
 mod consent;
 mod data_folder;
 mod demo;
+mod detection_changes;
 mod discovery;
 mod first_admin;
 mod harness;
@@ -26,8 +29,10 @@ mod real_data;
 mod redirects;
 mod registration;
 mod remote_mcp;
+mod resources;
 mod roles;
 mod rows;
+mod searches;
 mod session_changes;
 mod setup_again;
 mod sign_in;

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::harness::{Browser, Client, TestServer, story};
+use crate::harness::{TestServer, connected, story, succeeded};
 
 /// The types of detections, as `list_detections` calls them.
 const TYPES: [&str; 5] = ["rules", "simple_rules", "scheduled_rules", "correlation_rules", "policies"];
@@ -40,20 +40,6 @@ async fn margay(server: &TestServer, arguments: &[&str]) -> Value {
     let problems = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {problems}");
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {problems}"))
-}
-
-async fn connected(server: &TestServer) -> (Client, String) {
-    let browser = Browser::signed_in(server, "admin@example.com").await;
-    let client = Client::register(server).await;
-    let page = client.consent_page(&browser).await;
-    let all = page.page.inputs("permission");
-    let tokens = client.connect(&browser, &all.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    (client, tokens.access)
-}
-
-fn succeeded(result: &Value) -> &Value {
-    assert_ne!(result["isError"], true, "{result}");
-    &result["structuredContent"]
 }
 
 /// Every file below a folder whose name ends like this.

@@ -15,6 +15,7 @@ mod resource;
 mod revocation;
 mod step_up;
 mod token_endpoint;
+mod transport;
 
 use std::sync::LazyLock;
 

@@ -3,23 +3,9 @@
 use std::fmt::Write as _;
 
 use margay_domain::{clock::Clock as _, ports::DataLake as _};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Browser, Client, Engine, TestServer, story};
-
-async fn connected(server: &TestServer) -> (Client, String) {
-    let browser = Browser::signed_in(server, "admin@example.com").await;
-    let client = Client::register(server).await;
-    let page = client.consent_page(&browser).await;
-    let all = page.page.inputs("permission");
-    let tokens = client.connect(&browser, &all.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    (client, tokens.access)
-}
-
-fn succeeded(result: &Value) -> &Value {
-    assert_ne!(result["isError"], true, "{result}");
-    &result["structuredContent"]
-}
+use crate::harness::{Engine, TestServer, connected, story, succeeded};
 
 story! {
     /// The lake: good lines go in, bad ones are counted, and what went in can be queried.
@@ -109,26 +95,6 @@ async fn the_demo_week() {
             with_events += usize::from(!succeeded(&result)["events"].as_array().expect("events").is_empty());
         }
         assert_eq!(with_events, alerts.len(), "every alert points at events");
-        let tools = client.tool_names(&token).await;
-        let arguments = |tool: &str| match tool {
-            "get_alert" | "get_alert_events" | "list_alert_comments" => json!({ "alert_id": alerts[0]["id"] }),
-            "get_detection" => json!({ "detection_id": alerts[0]["detection"]["id"] }),
-            "get_user" => json!({ "user_id": "analyst@example.com" }),
-            "get_role" => json!({ "role_id": "Admin" }),
-            "get_log_type_schema_details" => json!({ "schema_names": ["AWS.CloudTrail"] }),
-            "list_database_tables" => json!({ "database": "panther_logs.public" }),
-            "get_table_schema" => json!({ "database_name": "panther_logs.public", "table_name": "okta_systemlog" }),
-            "query_data_lake" => {
-                json!({ "sql": "SELECT count(*) AS n FROM okta_systemlog WHERE p_occurs_since('8 d')" })
-            }
-            "get_enrichment" => json!({ "name": "asset_inventory" }),
-            "lookup_enrichment" => json!({ "name": "known_bad_networks", "values": ["203.0.113.7"] }),
-            _ => json!({}),
-        };
-        for tool in tools {
-            let result = client.call(&token, &tool, arguments(&tool)).await;
-            succeeded(&result);
-        }
         let databases = server.parts.lake.databases().await.expect("databases");
         assert!(!databases.is_empty());
     })

@@ -1,8 +1,9 @@
 //! Which alerts, and which page of them, in SQL.
 
-use margay_domain::alert::{AlertFilter, AlertPosition, AlertStatus, AlertType, Severity};
+use margay_domain::alert::{AlertFilter, AlertPosition, AlertQuality, AlertStatus, AlertType, Severity};
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
+use super::terms::TermKind;
 use crate::codec::{like_contains, text};
 
 /// The longest pattern that SQLite takes is 50000 bytes. No title is a tenth as long.
@@ -47,6 +48,10 @@ where
         sql.push(" AND a.event_count <= ").push_bind(most);
     }
     push_any(sql, "a.assignee_id", filter.assignee_ids.iter().map(String::as_str));
+    push_any(sql, "a.quality", filter.qualities.iter().copied().map(AlertQuality::as_str));
+    push_terms(sql, TermKind::ContextTag, &filter.context_tags);
+    push_terms(sql, TermKind::LogSource, &filter.log_source_ids);
+    push_terms(sql, TermKind::ResourceType, &filter.resource_types);
 }
 
 /// Adds the position, the order and the limit of a page. Time and id together are unique, so that no alert is
@@ -81,6 +86,22 @@ where
     for value in values {
         list.push_bind(text(value));
     }
+    sql.push(")");
+}
+
+/// Adds the condition that the alert has any of these terms; nothing if there are none.
+fn push_terms<DB>(sql: &mut QueryBuilder<DB>, kind: TermKind, terms: &[String])
+where
+    DB: Database,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+{
+    if terms.is_empty() {
+        return;
+    }
+    // The word is one of this program's own.
+    sql.push(" AND EXISTS (SELECT 1 FROM alert_terms t WHERE t.alert_id = a.id AND t.kind = '");
+    sql.push(kind.as_str()).push("'");
+    push_any(sql, "t.term", terms.iter().map(String::as_str));
     sql.push(")");
 }
 
@@ -123,6 +144,30 @@ mod tests {
             " AND a.severity IN ($1, $2) AND a.status IN ($3) \
              AND EXISTS (SELECT 1 FROM alert_log_types l WHERE l.alert_id = a.id AND l.log_type IN ($4)) \
              AND a.title_folded LIKE $5 ESCAPE '\\'"
+        );
+    }
+
+    #[test]
+    fn labels_log_sources_and_resource_types_are_terms() {
+        let list = |values: &[&str]| -> Vec<String> { values.iter().map(ToString::to_string).collect() };
+        let filter = AlertFilter {
+            qualities: vec![AlertQuality::Noise],
+            context_tags: list(&["vip", "case-1"]),
+            log_source_ids: list(&["src_1"]),
+            resource_types: list(&["AWS.S3.Bucket"]),
+            ..AlertFilter::default()
+        };
+        let mut sql = QueryBuilder::<Postgres>::new("");
+        push_conditions(&mut sql, &filter);
+        assert_eq!(
+            sql.into_string(),
+            " AND a.quality IN ($1) \
+             AND EXISTS (SELECT 1 FROM alert_terms t WHERE t.alert_id = a.id AND t.kind = 'context_tag' \
+             AND t.term IN ($2, $3)) \
+             AND EXISTS (SELECT 1 FROM alert_terms t WHERE t.alert_id = a.id AND t.kind = 'log_source' \
+             AND t.term IN ($4)) \
+             AND EXISTS (SELECT 1 FROM alert_terms t WHERE t.alert_id = a.id AND t.kind = 'resource_type' \
+             AND t.term IN ($5))"
         );
     }
 

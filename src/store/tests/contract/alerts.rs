@@ -16,6 +16,7 @@ checks! {
     alerts_are_put_and_found,
     an_alert_is_replaced,
     every_condition_filters,
+    qualities_and_terms_filter,
     titles_are_searched_ignoring_case,
     special_characters_of_patterns_are_literal,
     pages_neither_skip_nor_repeat,
@@ -23,7 +24,7 @@ checks! {
     odd_content_stays_readable,
 }
 
-fn alert(name: &str) -> Alert {
+pub(crate) fn alert(name: &str) -> Alert {
     Alert {
         id: AlertId::new(format!("alr_{name}")),
         kind: AlertType::Rule,
@@ -37,12 +38,15 @@ fn alert(name: &str) -> Alert {
         context_tags: vec!["b".to_owned(), "a".to_owned()],
         detection_id: Some("AWS.Root.Login".to_owned()),
         log_types: vec!["AWS.CloudTrail".to_owned()],
+        log_source_ids: vec!["src_trail".to_owned()],
+        resource_types: Vec::new(),
         context: json!({"ip": "203.0.113.7", "count": 3.5, "deep": [null, {"z": 1, "a": 2}]}),
         event_count: 3,
         created_at: NOW,
         first_event_at: Some(earlier(60)),
         last_event_at: None,
         updated_at: later(60),
+        updated_by: None,
         assignee_id: None,
         events: vec![EventRef {
             log_type: "AWS.CloudTrail".to_owned(),
@@ -57,8 +61,17 @@ fn without_events(alert: &Alert) -> Alert {
     Alert { events: Vec::new(), ..alert.clone() }
 }
 
+pub(crate) fn strings(values: &[&str]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+/// With this label.
+pub(crate) fn tagged(tag: &str) -> AlertFilter {
+    AlertFilter { context_tags: strings(&[tag]), ..AlertFilter::default() }
+}
+
 /// The names of the alerts that match, as a list and by count.
-async fn names(store: &Store, filter: AlertFilter) -> Vec<String> {
+pub(crate) async fn names(store: &Store, filter: AlertFilter) -> Vec<String> {
     let found = store.alerts().list(&filter, None, 1_000).await.unwrap();
     assert_eq!(store.alerts().count(&filter).await.unwrap(), u64::try_from(found.len()).unwrap());
     found.iter().map(|alert| alert.id.as_str().trim_start_matches("alr_").to_owned()).collect()
@@ -70,12 +83,17 @@ async fn alerts_are_put_and_found(store: Store) {
         kind: AlertType::ScheduledRuleError,
         quality: Some(AlertQuality::Useful),
         last_event_at: Some(NOW),
+        updated_by: Some("usr_bo".to_owned()),
         assignee_id: Some("usr_ana".to_owned()),
+        log_source_ids: strings(&["src_b", "src_a"]),
+        resource_types: strings(&["AWS.S3.Bucket", "AWS.EC2.Instance"]),
         ..alert("full")
     };
     let bare = Alert {
         detection_id: None,
+        context_tags: Vec::new(),
         log_types: Vec::new(),
+        log_source_ids: Vec::new(),
         context: Value::Null,
         first_event_at: None,
         events: Vec::new(),
@@ -101,6 +119,7 @@ async fn an_alert_is_replaced(store: Store) {
         title: "New".to_owned(),
         status: AlertStatus::Resolved,
         log_types: vec!["Okta.SystemLog".to_owned(), "Okta.SystemLog".to_owned()],
+        context_tags: strings(&["new", "new"]),
         ..alert("one")
     };
     alerts.put(std::slice::from_ref(&changed)).await.unwrap();
@@ -109,6 +128,11 @@ async fn an_alert_is_replaced(store: Store) {
     let by_type = |name: &str| AlertFilter { log_types: vec![name.to_owned()], ..AlertFilter::default() };
     assert_eq!(names(&store, by_type("Okta.SystemLog")).await, ["one"]);
     assert!(names(&store, by_type("AWS.CloudTrail")).await.is_empty(), "the old log types are gone");
+    assert_eq!(names(&store, tagged("new")).await, ["one"]);
+    assert!(names(&store, tagged("a")).await.is_empty(), "the old labels are gone");
+    alerts.put(&[alert("one"), Alert { context_tags: strings(&["last"]), ..alert("one") }]).await.unwrap();
+    assert_eq!(names(&store, tagged("last")).await, ["one"], "the last of one id stands");
+    assert!(names(&store, tagged("a")).await.is_empty());
 }
 
 async fn every_condition_filters(store: Store) {
@@ -136,7 +160,6 @@ async fn every_condition_filters(store: Store) {
     store.alerts().put(&[plain, other, third]).await.unwrap();
 
     let all = AlertFilter::default;
-    let strings = |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
     let expected: [(AlertFilter, &[&str]); 19] = [
         (all(), &["third", "other", "plain"]),
         (AlertFilter { ascending: true, ..all() }, &["plain", "other", "third"]),
@@ -161,6 +184,55 @@ async fn every_condition_filters(store: Store) {
                 severities: vec![Severity::Critical, Severity::Low],
                 assignee_ids: strings(&["usr_ana", "usr_bo"]),
                 min_events: Some(20),
+                ..all()
+            },
+            &["other"],
+        ),
+    ];
+    for (filter, wanted) in expected {
+        let text = format!("{filter:?}");
+        assert_eq!(names(&store, filter).await, wanted, "{text}");
+    }
+}
+
+async fn qualities_and_terms_filter(store: Store) {
+    let plain = Alert { created_at: earlier(100), log_source_ids: Vec::new(), ..alert("plain") };
+    let other = Alert {
+        quality: Some(AlertQuality::Noise),
+        context_tags: strings(&["vip"]),
+        log_source_ids: strings(&["src_a", "src_b"]),
+        resource_types: strings(&["AWS.S3.Bucket"]),
+        ..alert("other")
+    };
+    let third = Alert {
+        quality: Some(AlertQuality::Useful),
+        context_tags: strings(&["vip", "case-1", "vip"]),
+        log_source_ids: strings(&["src_b"]),
+        resource_types: strings(&["AWS.EC2.Instance", "AWS.S3.Bucket"]),
+        created_at: later(100),
+        ..alert("third")
+    };
+    store.alerts().put(&[plain, other, third]).await.unwrap();
+
+    let all = AlertFilter::default;
+    let expected: [(AlertFilter, &[&str]); 12] = [
+        (AlertFilter { qualities: vec![AlertQuality::Useful], ..all() }, &["third"]),
+        (AlertFilter { qualities: AlertQuality::ALL.to_vec(), ..all() }, &["third", "other"]),
+        (AlertFilter { context_tags: strings(&["vip"]), ..all() }, &["third", "other"]),
+        (AlertFilter { context_tags: strings(&["a", "case-1"]), ..all() }, &["third", "plain"]),
+        (AlertFilter { context_tags: strings(&["VIP", "vi"]), ..all() }, &[]),
+        (AlertFilter { log_source_ids: strings(&["src_a"]), ..all() }, &["other"]),
+        (AlertFilter { log_source_ids: strings(&["src_b", "src_none"]), ..all() }, &["third", "other"]),
+        (AlertFilter { resource_types: strings(&["AWS.EC2.Instance"]), ..all() }, &["third"]),
+        (AlertFilter { resource_types: strings(&["AWS.S3.Bucket"]), ..all() }, &["third", "other"]),
+        // The kinds of terms do not mix.
+        (AlertFilter { context_tags: strings(&["src_a", "AWS.S3.Bucket"]), ..all() }, &[]),
+        (AlertFilter { log_source_ids: strings(&["vip"]), ..all() }, &[]),
+        (
+            AlertFilter {
+                context_tags: strings(&["vip"]),
+                log_source_ids: strings(&["src_b"]),
+                qualities: vec![AlertQuality::Noise],
                 ..all()
             },
             &["other"],
@@ -276,6 +348,10 @@ async fn odd_content_stays_readable(store: Store) {
         context: json!({"nul": "a\0b", "deep": deep}),
         log_types: vec!["Odd\0Type".to_owned()],
         detection_id: Some("x".repeat(10_000)),
+        // Longer than an index entry of PostgreSQL may be.
+        context_tags: vec!["odd\0tag".to_owned(), "y".repeat(20_000)],
+        resource_types: (0..2_500).map(|number| format!("Type.{number}")).collect(),
+        assignee_id: Some("z".repeat(20_000)),
         ..alert("odd")
     };
     store.alerts().put(std::slice::from_ref(&odd)).await.unwrap();
@@ -287,4 +363,9 @@ async fn odd_content_stays_readable(store: Store) {
     assert_eq!(names(&store, same_detection).await, ["odd"]);
     let same_type = AlertFilter { log_types: odd.log_types.clone(), ..AlertFilter::default() };
     assert_eq!(names(&store, same_type).await, ["odd"]);
+    for tag in &odd.context_tags {
+        assert_eq!(names(&store, tagged(tag)).await, ["odd"]);
+    }
+    let last_resource = AlertFilter { resource_types: strings(&["Type.2499"]), ..AlertFilter::default() };
+    assert_eq!(names(&store, last_resource).await, ["odd"]);
 }

@@ -1,25 +1,36 @@
-//! `Detections`, `Enrichments` and `LogSchemas`.
+//! `Detections`, `GlobalHelpers`, `DataModels`, `Enrichments` and `LogSchemas`.
 
 use std::collections::BTreeMap;
 
 use margay_domain::{
     alert::Severity,
+    data_model::{DataModel, DataModelMapping},
     detection::{Detection, DetectionKind},
     enrichment::{Enrichment, EnrichmentRow, MatchKind},
-    id::EnrichmentId,
+    global_helper::GlobalHelper,
+    id::{EnrichmentId, UserId},
     log_schema::LogSchema,
 };
 use margay_store::Store;
 use serde_json::{Map, Value, json};
 
-use crate::fixtures::{NOW, later};
+use crate::{
+    fixtures::{NOW, later},
+    harness::at_once,
+};
 
 checks! {
     detections_are_put_and_listed_without_source,
+    a_detection_is_enabled_and_disabled,
+    global_helpers_are_put_and_listed_without_source,
+    data_models_are_put_and_listed_without_source,
     enrichments_are_put_and_found,
     an_enrichment_is_replaced,
     many_rows_and_keys_fit,
     log_schemas_count_their_revisions,
+    who_switches_at_once_changes_it_once,
+    what_is_put_again_keeps_its_birthday,
+    content_put_at_once_does_not_block_itself,
 }
 
 fn detection(id: &str) -> Detection {
@@ -42,6 +53,8 @@ fn detection(id: &str) -> Detection {
         body: "def rule(event):\n    return event.get('x') == '\0'\n".to_owned(),
         tests: vec![json!({"Name": "root", "ExpectedResult": true, "Log": {"a": [1, 2.5, null]}})],
         managed: false,
+        created_by: Some("usr_bo".to_owned()),
+        last_modified_by: None,
         created_at: NOW,
         last_modified: later(1),
     }
@@ -60,6 +73,111 @@ async fn detections_are_put_and_listed_without_source(store: Store) {
     detections.put(std::slice::from_ref(&changed)).await.unwrap();
     assert_eq!(detections.get("AWS.Root").await.unwrap(), Some(changed));
     assert_eq!(detections.list().await.unwrap().len(), 2);
+}
+
+async fn a_detection_is_enabled_and_disabled(store: Store) {
+    let detections = store.detections();
+    let (root, bucket) = (detection("AWS.Root"), detection("AWS.Bucket"));
+    detections.put(&[root.clone(), bucket.clone()]).await.unwrap();
+    let (ana, cy) = (UserId::new("usr_ana"), UserId::new("usr_cy"));
+    let listed = |detection: &Detection| Detection { body: String::new(), tests: Vec::new(), ..detection.clone() };
+
+    let same = detections.set_enabled("AWS.Root", DetectionKind::Rule, true, &ana, later(5)).await.unwrap();
+    assert_eq!(same, Some((listed(&root), false)));
+    assert_eq!(detections.get("AWS.Root").await.unwrap(), Some(root.clone()), "it was enabled already");
+
+    let disabled = Detection {
+        enabled: false,
+        last_modified: later(6),
+        last_modified_by: Some("usr_ana".to_owned()),
+        ..root.clone()
+    };
+    let first = detections.set_enabled("AWS.Root", DetectionKind::Rule, false, &ana, later(6)).await.unwrap();
+    assert_eq!(first, Some((listed(&disabled), true)));
+    assert_eq!(detections.get("AWS.Root").await.unwrap(), Some(disabled.clone()));
+    let second = detections.set_enabled("AWS.Root", DetectionKind::Rule, false, &cy, later(7)).await.unwrap();
+    assert_eq!(second, Some((listed(&disabled), false)));
+    assert_eq!(detections.list().await.unwrap(), [listed(&bucket), listed(&disabled)]);
+
+    let policy = detections.set_enabled("AWS.Root", DetectionKind::Policy, true, &cy, later(8)).await.unwrap();
+    assert_eq!(policy, None, "it is of another kind");
+    assert_eq!(detections.get("AWS.Root").await.unwrap(), Some(disabled));
+
+    let enabled = Detection { last_modified: later(8), last_modified_by: Some("usr_cy".to_owned()), ..root };
+    let on = detections.set_enabled("AWS.Root", DetectionKind::Rule, true, &cy, later(8)).await.unwrap();
+    assert_eq!(on, Some((listed(&enabled), true)));
+    assert_eq!(detections.get("AWS.Root").await.unwrap(), Some(enabled));
+
+    let other = detections.set_enabled("aws.root", DetectionKind::Rule, false, &ana, later(9)).await.unwrap();
+    assert_eq!(other, None);
+    assert_eq!(detections.list().await.unwrap().len(), 2);
+}
+
+fn global_helper(id: &str) -> GlobalHelper {
+    GlobalHelper {
+        id: id.to_owned(),
+        description: "Looks into events.".to_owned(),
+        tags: vec!["base".to_owned()],
+        body: "def deep_get(event):\n    return event.get('\0')\n".to_owned(),
+        managed: true,
+        created_by: None,
+        last_modified_by: Some("usr_ana".to_owned()),
+        created_at: NOW,
+        last_modified: later(1),
+    }
+}
+
+async fn global_helpers_are_put_and_listed_without_source(store: Store) {
+    let helpers = store.global_helpers();
+    let (base, aws) = (global_helper("base_helpers"), global_helper("aws_helpers"));
+    helpers.put(&[base.clone(), aws.clone()]).await.unwrap();
+    assert_eq!(helpers.get("base_helpers").await.unwrap(), Some(base.clone()));
+    assert_eq!(helpers.get("base").await.unwrap(), None);
+    let listed = |helper: &GlobalHelper| GlobalHelper { body: String::new(), ..helper.clone() };
+    assert_eq!(helpers.list().await.unwrap(), [listed(&aws), listed(&base)]);
+
+    let changed = GlobalHelper { body: "pass\n".to_owned(), managed: false, last_modified: later(9), ..base };
+    helpers.put(std::slice::from_ref(&changed)).await.unwrap();
+    assert_eq!(helpers.get("base_helpers").await.unwrap(), Some(changed));
+    assert_eq!(helpers.list().await.unwrap().len(), 2);
+}
+
+fn data_model(id: &str) -> DataModel {
+    let mapping = |name: &str, path: Option<&str>, method: Option<&str>| DataModelMapping {
+        name: name.to_owned(),
+        path: path.map(str::to_owned),
+        method: method.map(str::to_owned),
+    };
+    DataModel {
+        id: id.to_owned(),
+        display_name: "AWS CloudTrail".to_owned(),
+        description: "Calls of the cloud.".to_owned(),
+        enabled: true,
+        log_types: vec!["AWS.CloudTrail".to_owned()],
+        mappings: vec![
+            mapping("source_ip", Some("sourceIPAddress"), None),
+            mapping("actor_user", None, Some("get_actor")),
+        ],
+        body: "def get_actor(event):\n    return event.get('\0')\n".to_owned(),
+        managed: true,
+        created_at: NOW,
+        last_modified: later(1),
+    }
+}
+
+async fn data_models_are_put_and_listed_without_source(store: Store) {
+    let models = store.data_models();
+    let (trail, alb) = (data_model("Standard.AWS.CloudTrail"), data_model("Standard.AWS.ALB"));
+    models.put(&[trail.clone(), alb.clone()]).await.unwrap();
+    assert_eq!(models.get("Standard.AWS.CloudTrail").await.unwrap(), Some(trail.clone()));
+    assert_eq!(models.get("standard.aws.cloudtrail").await.unwrap(), None);
+    let listed = |model: &DataModel| DataModel { body: String::new(), ..model.clone() };
+    assert_eq!(models.list().await.unwrap(), [listed(&alb), listed(&trail)]);
+
+    let changed = DataModel { enabled: false, mappings: Vec::new(), last_modified: later(9), ..trail };
+    models.put(std::slice::from_ref(&changed)).await.unwrap();
+    assert_eq!(models.get("Standard.AWS.CloudTrail").await.unwrap(), Some(changed));
+    assert_eq!(models.list().await.unwrap().len(), 2);
 }
 
 fn enrichment(id: &str, name: &str) -> Enrichment {
@@ -178,4 +296,79 @@ async fn log_schemas_count_their_revisions(store: Store) {
 
     let names: Vec<String> = schemas.list().await.unwrap().into_iter().map(|schema| schema.name).collect();
     assert_eq!(names, ["AWS.ALB", "AWS.CloudTrail"]);
+}
+
+async fn who_switches_at_once_changes_it_once(store: Store) {
+    store.detections().put(&[detection("AWS.Root")]).await.unwrap();
+    let answers = at_once(12, |number| {
+        let detections = store.detections();
+        async move {
+            let by = UserId::new(format!("usr_{number}"));
+            let set = detections.set_enabled("AWS.Root", DetectionKind::Rule, false, &by, later(u64::from(number)));
+            set.await.unwrap().unwrap()
+        }
+    })
+    .await;
+    let winners: Vec<&Detection> =
+        answers.iter().filter(|(_, changed)| *changed).map(|(detection, _)| detection).collect();
+    assert_eq!(winners.len(), 1, "{winners:?}");
+    // The others see what the first one wrote.
+    assert!(answers.iter().all(|(detection, _)| detection == winners[0]), "{answers:?}");
+    assert_eq!(store.detections().list().await.unwrap(), [winners[0].clone()]);
+}
+
+async fn what_is_put_again_keeps_its_birthday(store: Store) {
+    let (detections, helpers, models) = (store.detections(), store.global_helpers(), store.data_models());
+    for seconds in [0, 50] {
+        let at = later(seconds);
+        let rule = Detection { created_at: at, last_modified: at, ..detection("AWS.Root") };
+        detections.put(&[rule]).await.unwrap();
+        helpers.put(&[GlobalHelper { created_at: at, last_modified: at, ..global_helper("base") }]).await.unwrap();
+        models.put(&[DataModel { created_at: at, last_modified: at, ..data_model("Standard") }]).await.unwrap();
+    }
+    let rule = Detection { last_modified: later(50), ..detection("AWS.Root") };
+    assert_eq!(detections.get("AWS.Root").await.unwrap(), Some(rule.clone()));
+    let helper = GlobalHelper { last_modified: later(50), ..global_helper("base") };
+    assert_eq!(helpers.get("base").await.unwrap(), Some(helper));
+    let model = DataModel { last_modified: later(50), ..data_model("Standard") };
+    assert_eq!(models.get("Standard").await.unwrap(), Some(model));
+
+    // Also after somebody switched it, and in lists.
+    let by = UserId::new("usr_ana");
+    let switched = detections.set_enabled("AWS.Root", DetectionKind::Rule, false, &by, later(60)).await.unwrap();
+    assert_eq!(switched.map(|(detection, _)| detection.created_at), Some(NOW));
+    detections.put(&[Detection { created_at: later(70), ..rule }]).await.unwrap();
+    let birthdays: Vec<_> = detections.list().await.unwrap().into_iter().map(|found| found.created_at).collect();
+    assert_eq!(birthdays, [NOW]);
+}
+
+async fn content_put_at_once_does_not_block_itself(store: Store) {
+    const COUNT: usize = 20;
+    at_once(12, |number| {
+        let (detections, helpers, models) = (store.detections(), store.global_helpers(), store.data_models());
+        async move {
+            let ids = (0..COUNT).map(|item| format!("item_{item:02}"));
+            // Every other one comes from the far end.
+            let ids: Vec<String> = if number % 2 == 1 { ids.rev().collect() } else { ids.collect() };
+            let at = later(u64::from(number));
+            let all: Vec<Detection> = ids.iter().map(|id| Detection { last_modified: at, ..detection(id) }).collect();
+            detections.put(&all).await.unwrap();
+            let all: Vec<GlobalHelper> =
+                ids.iter().map(|id| GlobalHelper { last_modified: at, ..global_helper(id) }).collect();
+            helpers.put(&all).await.unwrap();
+            let all: Vec<DataModel> = ids.iter().map(|id| DataModel { last_modified: at, ..data_model(id) }).collect();
+            models.put(&all).await.unwrap();
+        }
+    })
+    .await;
+    // One of them was the last, for all rows alike.
+    let detections = store.detections().list().await.unwrap();
+    assert_eq!(detections.len(), COUNT);
+    assert!(detections.iter().all(|found| found.last_modified == detections[0].last_modified));
+    let helpers = store.global_helpers().list().await.unwrap();
+    assert_eq!(helpers.len(), COUNT);
+    assert!(helpers.iter().all(|found| found.last_modified == helpers[0].last_modified));
+    let models = store.data_models().list().await.unwrap();
+    assert_eq!(models.len(), COUNT);
+    assert!(models.iter().all(|found| found.last_modified == models[0].last_modified));
 }

@@ -12,6 +12,8 @@ mod harness;
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod alert_changes;
+#[cfg(test)]
 mod alerts;
 #[cfg(test)]
 mod audit;
@@ -21,6 +23,8 @@ mod content;
 mod fixtures;
 #[cfg(test)]
 mod grants;
+#[cfg(test)]
+mod log_sources;
 #[cfg(test)]
 mod oauth;
 #[cfg(test)]
@@ -51,4 +55,6 @@ macro_rules! subjects {
     };
 }
 
-subjects! { accounts, alerts, audit, content, grants, oauth, opening, rotation, sessions, settings }
+subjects! {
+    accounts, alert_changes, alerts, audit, content, grants, log_sources, oauth, opening, rotation, sessions, settings,
+}

@@ -25,6 +25,10 @@ pub(crate) struct AlertObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     detection: Option<DetectionRef>,
     log_types: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log_sources: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resource_types: Vec<String>,
     event_count: i64,
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,6 +36,8 @@ pub(crate) struct AlertObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_received_event_at: Option<String>,
     updated_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_by: Option<Actor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     assignee: Option<Actor>,
 }
@@ -44,12 +50,19 @@ struct DetectionRef {
     kind: Option<&'static str>,
 }
 
-// Who works on an alert. Names and addresses need Read User Info, so only the id is here.
+// Who works on an alert or changed it. Names and addresses need Read User Info, so only the id is here.
 #[derive(Serialize, JsonSchema)]
-struct Actor {
+pub(super) struct Actor {
     id: String,
     #[serde(rename = "type")]
     kind: &'static str,
+}
+
+impl Actor {
+    /// A person, by user id.
+    pub(super) fn user(id: &str) -> Self {
+        Self { id: id.to_owned(), kind: "user" }
+    }
 }
 
 impl AlertObject {
@@ -67,18 +80,21 @@ impl AlertObject {
                 .as_ref()
                 .map(|id| DetectionRef { id: id.clone(), kind: detection_type(alert.kind) }),
             log_types: alert.log_types.clone(),
+            log_sources: alert.log_source_ids.clone(),
+            resource_types: alert.resource_types.clone(),
             event_count: alert.event_count,
             created_at: alert.created_at.to_rfc3339(),
             first_event_occurred_at: alert.first_event_at.map(Timestamp::to_rfc3339),
             last_received_event_at: alert.last_event_at.map(Timestamp::to_rfc3339),
             updated_at: alert.updated_at.to_rfc3339(),
-            assignee: alert.assignee_id.as_ref().map(|id| Actor { id: id.clone(), kind: "user" }),
+            updated_by: alert.updated_by.as_deref().map(Actor::user),
+            assignee: alert.assignee_id.as_deref().map(Actor::user),
         }
     }
 }
 
-// One alert with its long texts.
-#[derive(Serialize, JsonSchema)]
+// One alert with its long texts. Its schema is in words, which are shorter.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AlertDetails {
     #[serde(flatten)]
@@ -86,7 +102,6 @@ pub(crate) struct AlertDetails {
     description: String,
     runbook: String,
     reference: String,
-    /// What the detection found noteworthy in the events.
     #[serde(skip_serializing_if = "Value::is_null")]
     context: Value,
 }
@@ -129,6 +144,9 @@ mod tests {
             context_tags: vec!["vip".to_owned()],
             first_event_at: Some(fakes::now()),
             last_event_at: Some(fakes::now()),
+            log_source_ids: vec!["src_1".to_owned()],
+            resource_types: vec!["AWS.S3.Bucket".to_owned()],
+            updated_by: Some("usr_2".to_owned()),
             assignee_id: Some("usr_1".to_owned()),
             ..fakes::alert("a1", 0)
         };
@@ -144,11 +162,14 @@ mod tests {
                 "contextTags": ["vip"],
                 "detection": { "id": "AWS.Root.Login", "type": "RULE" },
                 "logTypes": ["AWS.CloudTrail"],
+                "logSources": ["src_1"],
+                "resourceTypes": ["AWS.S3.Bucket"],
                 "eventCount": 1,
                 "createdAt": "2026-03-10T12:00:00.000Z",
                 "firstEventOccurredAt": "2026-03-10T12:00:00.000Z",
                 "lastReceivedEventAt": "2026-03-10T12:00:00.000Z",
                 "updatedAt": "2026-03-10T12:00:00.000Z",
+                "updatedBy": { "id": "usr_2", "type": "user" },
                 "assignee": { "id": "usr_1", "type": "user" },
                 "description": "What it means",
                 "runbook": "What to do",
@@ -156,5 +177,13 @@ mod tests {
                 "context": { "ip": "203.0.113.7" },
             })
         );
+    }
+
+    #[test]
+    fn what_is_not_there_is_left_out() {
+        let alert = serde_json::to_value(AlertObject::new(&fakes::alert("a1", 0))).unwrap();
+        for absent in ["quality", "contextTags", "logSources", "resourceTypes", "updatedBy", "assignee"] {
+            assert!(alert.get(absent).is_none(), "{absent}");
+        }
     }
 }

@@ -6,10 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert_object::AlertDetails;
-use crate::{
-    tool::{Requirement, ToolContext, ToolError, TypedTool},
-    untrusted,
-};
+use crate::tool::{JsonObject, Provenance, Requirement, ToolContext, ToolError, TypedTool};
 
 /// Shows one alert.
 pub(crate) struct GetAlert;
@@ -23,6 +20,8 @@ pub(crate) struct Input {
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
+    /// As in list_alerts, with description, runbook, reference and context (what the detection found noteworthy).
+    #[schemars(with = "JsonObject")]
     alert: AlertDetails,
     /// How many of its events get_alert_events can show.
     readable_events: usize,
@@ -36,6 +35,7 @@ impl TypedTool for GetAlert {
     const TITLE: &'static str = "Get an alert";
     const DESCRIPTION: &'static str = "Shows one alert with description, runbook and context. Next: get_alert_events for its events, list_alert_comments for what people wrote, get_detection (alert.detection.id) for the source that raised it.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertRead]);
+    const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
     type Output = Output;
 
@@ -48,10 +48,6 @@ impl TypedTool for GetAlert {
             readable_events,
             withheld_events: alert.events.len() - readable_events,
         })
-    }
-
-    fn text(output: &Output) -> String {
-        untrusted::text(output)
     }
 
     fn rows(_output: &Output) -> Option<u64> {

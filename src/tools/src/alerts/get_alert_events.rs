@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     arguments, cursor, size,
-    tool::{JsonObject, Requirement, ToolContext, ToolError, TypedTool},
-    untrusted,
+    tool::{JsonObject, Provenance, Requirement, ToolContext, ToolError, TypedTool},
 };
 
 /// Shows the events behind an alert.
@@ -64,6 +63,7 @@ impl TypedTool for GetAlertEvents {
     const TITLE: &'static str = "Get the events of an alert";
     const DESCRIPTION: &'static str = "Shows the log events behind an alert, oldest first, 10 per page (at most 50). Up to 1000 events are kept with an alert; for more, and for what happened around them, use query_data_lake. Events of log types that the role may not read are left out and counted.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertRead]);
+    const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
     type Output = Output;
 
@@ -98,10 +98,6 @@ impl TypedTool for GetAlertEvents {
         })
     }
 
-    fn text(output: &Output) -> String {
-        untrusted::text(output)
-    }
-
     fn rows(output: &Output) -> Option<u64> {
         u64::try_from(output.returned).ok()
     }
@@ -115,7 +111,7 @@ async fn fetch(context: &ToolContext, page: &[EventRef]) -> Result<(Vec<JsonObje
     let access = &context.principal.role.log_types;
     let mut events = context.ports.lake.events(page, access).await?;
     // At least one, however large, so that every page gets further.
-    let fitting = size::fitting(&events, size::MAX_ROWS_BYTES).max(1);
+    let fitting = size::fitting(&events, context.ports.max_result_bytes).max(1);
     if fitting >= events.len() {
         return Ok((events, page.len()));
     }
@@ -199,7 +195,7 @@ mod tests {
     async fn large_events_make_shorter_pages_without_a_gap() {
         let mut world = world(4);
         for event in &mut world.events {
-            event.insert("blob".to_owned(), Value::from("x".repeat(size::MAX_ROWS_BYTES / 3)));
+            event.insert("blob".to_owned(), Value::from("x".repeat(fakes::MAX_RESULT_BYTES / 3)));
         }
         world.events.remove(0);
         let context = world.context();

@@ -5,10 +5,10 @@ use margay_domain::{alert::AlertComment, rules::Permission};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::comments::Comment;
 use crate::{
-    arguments, cursor,
-    tool::{Requirement, ToolContext, ToolError, TypedTool},
-    untrusted,
+    arguments, cursor, size,
+    tool::{Provenance, Requirement, ToolContext, ToolError, TypedTool},
 };
 
 /// Lists what people wrote about an alert.
@@ -37,38 +37,25 @@ pub(crate) struct Output {
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct Comment {
-    id: String,
-    /// Markdown.
-    body: String,
-    created_at: String,
-    /// User id.
-    created_by: String,
-}
-
-impl From<AlertComment> for Comment {
-    fn from(comment: AlertComment) -> Self {
-        Self {
-            id: comment.id,
-            body: comment.body,
-            created_at: comment.created_at.to_rfc3339(),
-            created_by: comment.created_by,
-        }
-    }
-}
-
 /// What a cursor is bound to.
 #[derive(Serialize)]
 struct Filter<'a> {
     alert_id: &'a str,
 }
 
-/// Comments are only ever added at the end, so that their number is a safe place.
-#[derive(Serialize, Deserialize)]
+/// The place of a comment among the others. Not its number: the clocks of two nodes differ, so that a comment may come
+/// to stand before those that are there.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Position {
-    skip: usize,
+    /// When it was written, in microseconds since 1970.
+    created_at: i64,
+    id: String,
+}
+
+impl Position {
+    fn of(comment: &AlertComment) -> Self {
+        Self { created_at: comment.created_at.as_micros(), id: comment.id.clone() }
+    }
 }
 
 #[async_trait]
@@ -77,6 +64,7 @@ impl TypedTool for ListAlertComments {
     const TITLE: &'static str = "List comments of an alert";
     const DESCRIPTION: &'static str = "Lists the comments that people wrote on an alert, oldest first, 25 per page (at most 50). get_user names an author.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertRead]);
+    const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
     type Output = Output;
 
@@ -84,22 +72,30 @@ impl TypedTool for ListAlertComments {
         let limit = usize::from(arguments::number("limit", input.limit, 25, 1..=50)?);
         let alert = super::find(context, &input.alert_id).await?;
         let filter = Filter { alert_id: alert.id.as_str() };
-        let position = arguments::optional(input.cursor)
+        let after = arguments::optional(input.cursor)
             .map(|cursor| cursor::open::<Position>(context, Self::NAME, &filter, &cursor))
             .transpose()?;
-        let skip = position.map_or(0, |position| position.skip);
         let all = context.ports.alerts.comments(&alert.id).await?;
         let total_comments = all.len();
-        let comments: Vec<Comment> = all.into_iter().skip(skip).take(limit).map(Comment::from).collect();
-        let next = skip.saturating_add(comments.len());
-        let has_next_page = next < total_comments;
-        let next_cursor =
-            has_next_page.then(|| cursor::seal(context, Self::NAME, &filter, &Position { skip: next })).transpose()?;
+        let mut rest: Vec<(Position, AlertComment)> = all
+            .into_iter()
+            .map(|comment| (Position::of(&comment), comment))
+            .filter(|(position, _)| after.as_ref().is_none_or(|after| position > after))
+            .collect();
+        rest.sort_by(|(left, _), (right, _)| left.cmp(right));
+        let remaining = rest.len();
+        let (positions, mut comments): (Vec<Position>, Vec<Comment>) =
+            rest.into_iter().take(limit).map(|(position, comment)| (position, Comment::from(comment))).unzip();
+        // At least one, so that every page gets further.
+        comments.truncate(size::fitting(&comments, context.ports.max_result_bytes).max(1));
+        let has_next_page = comments.len() < remaining;
+        let next_cursor = positions
+            .get(..comments.len())
+            .and_then(<[Position]>::last)
+            .filter(|_| has_next_page)
+            .map(|last| cursor::seal(context, Self::NAME, &filter, last))
+            .transpose()?;
         Ok(Output { returned: comments.len(), comments, total_comments, has_next_page, next_cursor })
-    }
-
-    fn text(output: &Output) -> String {
-        untrusted::text(output)
     }
 
     fn rows(output: &Output) -> Option<u64> {
@@ -109,26 +105,35 @@ impl TypedTool for ListAlertComments {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, time::Duration};
+
     use margay_domain::id::AlertId;
     use serde_json::json;
 
     use super::*;
     use crate::fakes::{self, World};
 
+    fn comment(id: &str) -> AlertComment {
+        AlertComment {
+            id: id.to_owned(),
+            alert_id: AlertId::new("a1"),
+            body: "Looked at it".to_owned(),
+            created_by: "usr_ana".to_owned(),
+            created_at: fakes::now(),
+        }
+    }
+
+    fn world() -> World {
+        World {
+            alerts: vec![fakes::alert("a1", 1)],
+            comments: ["c0", "c1", "c2"].map(comment).to_vec(),
+            ..World::new()
+        }
+    }
+
     #[tokio::test]
     async fn comments_come_in_pages() {
-        let mut world = World::new();
-        world.alerts.push(fakes::alert("a1", 1));
-        world.comments = (0..3)
-            .map(|number| AlertComment {
-                id: format!("c{number}"),
-                alert_id: AlertId::new("a1"),
-                body: "Looked at it".to_owned(),
-                created_by: "usr_ana".to_owned(),
-                created_at: fakes::now(),
-            })
-            .collect();
-        let context = world.context();
+        let context = world().context();
         let first = fakes::call(ListAlertComments, &context, json!({ "alert_id": "a1", "limit": 2 })).await.unwrap();
         assert_eq!(fakes::texts(&first["comments"], "id"), ["c0", "c1"]);
         assert_eq!(first["total_comments"], 3);
@@ -137,6 +142,38 @@ mod tests {
         let second = fakes::call(ListAlertComments, &context, next).await.unwrap();
         assert_eq!(fakes::texts(&second["comments"], "id"), ["c2"]);
         assert_eq!(second["has_next_page"], false);
+    }
+
+    #[tokio::test]
+    async fn what_comes_in_between_shifts_no_page() {
+        let world = Arc::new(world());
+        let context = World::context_of(&world);
+        let first = fakes::call(ListAlertComments, &context, json!({ "alert_id": "a1", "limit": 2 })).await.unwrap();
+        // One from a node whose clock is behind, and one of the same moment.
+        let early = AlertComment { created_at: fakes::now().minus(Duration::from_secs(1)), ..comment("c9") };
+        for comment in [early, comment("c1a")] {
+            context.ports.alerts.add_comment(&comment).await.unwrap();
+        }
+        let next = json!({ "alert_id": "a1", "limit": 2, "cursor": first["next_cursor"] });
+        let second = fakes::call(ListAlertComments, &context, next).await.unwrap();
+        assert_eq!(fakes::texts(&second["comments"], "id"), ["c1a", "c2"]);
+        assert_eq!((&second["total_comments"], &second["has_next_page"]), (&json!(5), &json!(false)));
+        let again = fakes::call(ListAlertComments, &context, json!({ "alert_id": "a1" })).await.unwrap();
+        assert_eq!(fakes::texts(&again["comments"], "id"), ["c9", "c0", "c1", "c1a", "c2"]);
+    }
+
+    #[tokio::test]
+    async fn a_page_has_as_much_as_fits_but_always_something() {
+        let mut context = world().context();
+        for (bytes, ids) in [(1, &["c0"][..]), (260, &["c0", "c1"][..])] {
+            context.ports.max_result_bytes = bytes;
+            let page = fakes::call(ListAlertComments, &context, json!({ "alert_id": "a1" })).await.unwrap();
+            assert_eq!(fakes::texts(&page["comments"], "id"), ids, "{bytes}");
+            assert_eq!((&page["returned"], &page["has_next_page"]), (&json!(ids.len()), &json!(true)));
+            let next = json!({ "alert_id": "a1", "limit": 1, "cursor": page["next_cursor"] });
+            let page = fakes::call(ListAlertComments, &context, next).await.unwrap();
+            assert_eq!(fakes::texts(&page["comments"], "id"), [format!("c{}", ids.len())]);
+        }
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use margay_domain::{
-    alert::{Alert, AlertFilter, AlertPosition, AlertStatus, AlertType, Severity},
+    alert::{Alert, AlertFilter, AlertPosition, AlertQuality, AlertStatus, AlertType, Severity},
     clock::Timestamp,
     id::AlertId,
     rules::Permission,
@@ -15,8 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::alert_object::AlertObject;
 use crate::{
     arguments, cursor,
-    tool::{Requirement, ToolContext, ToolError, TypedTool},
-    untrusted,
+    tool::{Provenance, Requirement, ToolContext, ToolError, TypedTool},
 };
 
 /// How far back a list goes if neither dates nor a detection say which alerts.
@@ -51,6 +50,14 @@ pub(crate) struct Input {
     event_count_max: Option<i64>,
     /// User ids.
     assignee_ids: Option<Vec<String>>,
+    /// NOISE, USEFUL.
+    qualities: Option<Vec<String>>,
+    /// With any of these.
+    context_tags: Option<Vec<String>>,
+    /// Log source ids.
+    log_sources: Option<Vec<String>>,
+    /// Such as AWS.S3.Bucket.
+    resource_types: Option<Vec<String>>,
     /// desc (default: newest first) or asc.
     sort_dir: Option<String>,
     /// Default 25.
@@ -98,6 +105,10 @@ struct Filter {
     event_count_min: Option<i64>,
     event_count_max: Option<i64>,
     assignee_ids: Vec<String>,
+    qualities: Vec<AlertQuality>,
+    context_tags: Vec<String>,
+    log_sources: Vec<String>,
+    resource_types: Vec<String>,
     ascending: bool,
 }
 
@@ -123,6 +134,7 @@ impl TypedTool for ListAlerts {
     const TITLE: &'static str = "List alerts";
     const DESCRIPTION: &'static str = "Lists alerts with their severity, status and detection, newest first, 25 per page (at most 50). Without dates and detection_id it covers the last 7 days; `window` says what was searched. Next: get_alert for runbook and context, get_alert_events for the events behind one.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertRead]);
+    const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
     type Output = Output;
 
@@ -154,10 +166,6 @@ impl TypedTool for ListAlerts {
             has_next_page,
             next_cursor,
         })
-    }
-
-    fn text(output: &Output) -> String {
-        untrusted::text(output)
     }
 
     fn rows(output: &Output) -> Option<u64> {
@@ -195,6 +203,10 @@ impl Filter {
             event_count_min,
             event_count_max,
             assignee_ids: arguments::list(input.assignee_ids),
+            qualities: arguments::words("quality", input.qualities, AlertQuality::ALL, AlertQuality::as_str)?,
+            context_tags: arguments::list(input.context_tags),
+            log_sources: arguments::list(input.log_sources),
+            resource_types: arguments::list(input.resource_types),
             ascending,
         })
     }
@@ -212,6 +224,10 @@ impl Filter {
             min_events: self.event_count_min,
             max_events: self.event_count_max,
             assignee_ids: self.assignee_ids.clone(),
+            qualities: self.qualities.clone(),
+            context_tags: self.context_tags.clone(),
+            log_source_ids: self.log_sources.clone(),
+            resource_types: self.resource_types.clone(),
             ascending: self.ascending,
         }
     }
@@ -355,6 +371,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_people_said_and_where_events_came_from_narrow_too() {
+        let mut world = World::new();
+        world.alerts = vec![
+            Alert { quality: Some(AlertQuality::Noise), ..fakes::alert("noise", 1) },
+            Alert { context_tags: vec!["vip".to_owned(), "case-1".to_owned()], ..fakes::alert("tagged", 2) },
+            Alert { log_source_ids: vec!["src_1".to_owned()], ..fakes::alert("source", 3) },
+            Alert { resource_types: vec!["AWS.S3.Bucket".to_owned()], ..fakes::alert("resource", 4) },
+        ];
+        let context = world.context();
+        for (arguments, found) in [
+            (json!({ "qualities": ["noise"] }), "noise"),
+            (json!({ "context_tags": ["vip", "other"] }), "tagged"),
+            (json!({ "log_sources": ["src_1"] }), "source"),
+            (json!({ "resource_types": ["AWS.S3.Bucket"] }), "resource"),
+        ] {
+            let answer = fakes::call(ListAlerts, &context, arguments).await.unwrap();
+            assert_eq!(fakes::texts(&answer["alerts"], "id"), [found]);
+            assert_eq!(answer["total_alerts"], 1);
+        }
+        let first = fakes::call(ListAlerts, &context, json!({ "page_size": 1 })).await.unwrap();
+        for filter in ["qualities", "context_tags", "log_sources", "resource_types"] {
+            let arguments = json!({ filter: ["USEFUL"], "page_size": 1, "cursor": first["next_cursor"] });
+            assert!(
+                fakes::refused(ListAlerts, &context, arguments).await.message.contains("does not belong"),
+                "{filter}"
+            );
+        }
+    }
+
+    #[tokio::test]
     async fn pages_follow_each_other_within_one_millisecond() {
         let mut world = World::new();
         for number in 0..5 {
@@ -380,6 +426,7 @@ mod tests {
         let context = world().context();
         for (arguments, message) in [
             (json!({ "severities": ["X"] }), "Invalid severity 'X'. Must be one of: CRITICAL, HIGH, INFO, LOW, MEDIUM"),
+            (json!({ "qualities": ["X"] }), "Invalid quality 'X'. Must be one of: NOISE, USEFUL"),
             (json!({ "statuses": ["X"] }), "Invalid status 'X'. Must be one of: CLOSED, OPEN, RESOLVED, TRIAGED"),
             (
                 json!({ "alert_type": "X" }),
@@ -407,8 +454,8 @@ mod tests {
             let error = fakes::refused(ListAlerts, &context, arguments).await;
             assert_eq!((error.code, error.message.as_str()), ("invalid_argument", message));
         }
-        let unknown = fakes::refused(ListAlerts, &context, json!({ "log_sources": [] })).await;
-        assert!(unknown.message.contains("log_sources"));
+        let unknown = fakes::refused(ListAlerts, &context, json!({ "owners": [] })).await;
+        assert!(unknown.message.contains("owners"));
     }
 
     #[tokio::test]

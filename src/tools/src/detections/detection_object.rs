@@ -7,8 +7,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::JsonObject;
-
 // What lists show. Doc comments become part of each schema and cost a model's context: none on what speaks for itself.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -31,6 +29,10 @@ pub(crate) struct DetectionObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     dedup_period_minutes: Option<i64>,
     managed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_modified_by: Option<String>,
     created_at: String,
     last_modified: String,
 }
@@ -53,6 +55,8 @@ impl DetectionObject {
             threshold: counts.then_some(detection.threshold),
             dedup_period_minutes: counts.then_some(detection.dedup_period_minutes),
             managed: detection.managed,
+            created_by: detection.created_by.clone(),
+            last_modified_by: detection.last_modified_by.clone(),
             created_at: detection.created_at.to_rfc3339(),
             last_modified: detection.last_modified.to_rfc3339(),
         }
@@ -63,8 +67,8 @@ impl DetectionObject {
     }
 }
 
-// One detection with its source.
-#[derive(Serialize, JsonSchema)]
+// One detection with its source. Its schema is in words, which are shorter.
+#[derive(Serialize)]
 pub(crate) struct DetectionDetails {
     #[serde(flatten)]
     detection: DetectionObject,
@@ -73,18 +77,18 @@ pub(crate) struct DetectionDetails {
     /// Python, or the YAML of a simple or correlation rule.
     body: String,
     /// Unit tests, as written.
-    #[schemars(with = "Vec<JsonObject>")]
     tests: Vec<Value>,
 }
 
 impl DetectionDetails {
-    pub(crate) fn new(detection: &Detection) -> Self {
+    /// With this much of its source and so many of its tests.
+    pub(crate) fn new(detection: &Detection, body: String, tests: usize) -> Self {
         Self {
             detection: DetectionObject::new(detection),
             runbook: detection.runbook.clone(),
             reference: detection.reference.clone(),
-            body: detection.body.clone(),
-            tests: detection.tests.clone(),
+            body,
+            tests: detection.tests.iter().take(tests).cloned().collect(),
         }
     }
 }

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::detection_object::DetectionDetails;
+use super::{body, detection_object::DetectionDetails};
 use crate::{
-    arguments,
-    tool::{Requirement, ToolContext, ToolError, TypedTool},
+    arguments, size,
+    tool::{JsonObject, Requirement, ToolContext, ToolError, TypedTool},
 };
 
 /// Shows one detection with its source.
@@ -27,10 +27,14 @@ pub(crate) struct Input {
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// Under its type in the singular (rule, simple_rule, scheduled_rule, correlation_rule or policy): the detection.
+    /// Under its type in the singular: as in list_detections, with runbook, reference, body and tests.
     #[serde(flatten)]
+    #[schemars(with = "BTreeMap<String, JsonObject>")]
     detection: BTreeMap<&'static str, DetectionDetails>,
     detection_type: &'static str,
+    truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
 }
 
 #[async_trait]
@@ -61,9 +65,17 @@ impl TypedTool for GetDetection {
                     super::names(&kinds)
                 ))
             })?;
+        let half = context.ports.max_result_bytes / 2;
+        let (body, cut_body) = body::shortened(&detection.body, half);
+        let tests = size::fitting(&detection.tests, half);
+        let cut_tests = (tests < detection.tests.len())
+            .then(|| format!("tests holds the first {tests} of {}.", detection.tests.len()));
+        let hints: Vec<String> = cut_body.into_iter().chain(cut_tests).collect();
         Ok(Output {
-            detection: BTreeMap::from([(detection.kind.singular(), DetectionDetails::new(&detection))]),
+            detection: BTreeMap::from([(detection.kind.singular(), DetectionDetails::new(&detection, body, tests))]),
             detection_type: detection.kind.as_str(),
+            truncated: !hints.is_empty(),
+            hint: (!hints.is_empty()).then(|| hints.join(" ")),
         })
     }
 
@@ -90,6 +102,24 @@ mod tests {
             ..World::new()
         }
         .context()
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_is_cut_and_says_so() {
+        let mut world = World::new();
+        let mut large = fakes::detection("R", DetectionKind::Rule);
+        large.body = "x".repeat(fakes::MAX_RESULT_BYTES);
+        large.tests = vec![json!({ "Log": "y".repeat(fakes::MAX_RESULT_BYTES / 3) }); 3];
+        world.detections = vec![large];
+        let answer = fakes::call(GetDetection, &world.context(), json!({ "detection_id": "R" })).await.unwrap();
+        assert_eq!(answer["rule"]["body"].as_str().unwrap().len(), fakes::MAX_RESULT_BYTES / 2);
+        assert_eq!(answer["rule"]["tests"].as_array().unwrap().len(), 1);
+        assert_eq!(answer["truncated"], true);
+        let hint = answer["hint"].as_str().unwrap();
+        assert!(
+            hint.contains("the first 200000 of 400000 bytes") && hint.ends_with("tests holds the first 1 of 3."),
+            "{hint}"
+        );
     }
 
     #[tokio::test]

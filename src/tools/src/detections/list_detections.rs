@@ -14,7 +14,6 @@ use super::detection_object::DetectionObject;
 use crate::{
     arguments, cursor,
     page::{self, After},
-    size,
     tool::{Requirement, ToolContext, ToolError, TypedTool},
 };
 
@@ -38,6 +37,10 @@ pub(crate) struct Input {
     log_type: Option<Vec<String>>,
     /// Any of these resource types. Only for policies.
     resource_type: Option<Vec<String>>,
+    /// User id.
+    created_by: Option<String>,
+    /// User id.
+    last_modified_by: Option<String>,
     /// Per type; default 100.
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<i64>,
@@ -89,6 +92,8 @@ struct Filter {
     tag: Vec<String>,
     log_type: Vec<String>,
     resource_type: Vec<String>,
+    created_by: Option<String>,
+    last_modified_by: Option<String>,
 }
 
 #[async_trait]
@@ -120,6 +125,8 @@ impl TypedTool for ListDetections {
             tag: arguments::list(input.tag),
             log_type: arguments::list(input.log_type),
             resource_type: arguments::list(input.resource_type),
+            created_by: arguments::optional(input.created_by),
+            last_modified_by: arguments::optional(input.last_modified_by),
             kinds,
         };
         filter.check()?;
@@ -130,7 +137,7 @@ impl TypedTool for ListDetections {
         let available = count(&readable, &all);
         all.retain(|detection| filter.matches(detection));
 
-        let budget = size::MAX_ROWS_BYTES / filter.kinds.len().max(1);
+        let budget = context.ports.max_result_bytes / filter.kinds.len().max(1);
         let mut detections = BTreeMap::new();
         let mut pages = Vec::new();
         for kind in &filter.kinds {
@@ -187,6 +194,8 @@ impl Filter {
             && any(&self.tag, &detection.tags)
             && any(&self.log_type, &detection.log_types)
             && any(&self.resource_type, &detection.resource_types)
+            && (self.created_by.is_none() || self.created_by == detection.created_by)
+            && (self.last_modified_by.is_none() || self.last_modified_by == detection.last_modified_by)
             && self.name_contains.as_ref().is_none_or(|part| {
                 detection.id.to_lowercase().contains(part) || detection.display_name.to_lowercase().contains(part)
             })
@@ -217,7 +226,7 @@ fn count(readable: &[DetectionKind], all: &[Detection]) -> BTreeMap<&'static str
     counts
 }
 
-/// The page of one kind: as many as `limit` and `bytes` allow, but at least one, so that every page gets further.
+/// The page of one kind.
 fn page_of(
     kind: DetectionKind,
     all: &[Detection],
@@ -228,10 +237,7 @@ fn page_of(
     let matching: Vec<DetectionObject> =
         all.iter().filter(|detection| detection.kind == kind).map(DetectionObject::new).collect();
     let total = matching.len();
-    let (mut items, more) = page::cut(matching, DetectionObject::id, after, limit);
-    let fitting = size::fitting(&items, bytes).max(1);
-    let has_next_page = more || fitting < items.len();
-    items.truncate(fitting);
+    let (items, has_next_page) = page::page_of(matching, DetectionObject::id, after, limit, bytes);
     (KindPage { detection_type: kind.as_str(), total, returned: items.len(), has_next_page }, items)
 }
 
@@ -263,6 +269,8 @@ mod tests {
             Detection {
                 enabled: false,
                 severity: Severity::Low,
+                created_by: Some("usr_ana".to_owned()),
+                last_modified_by: Some("usr_bo".to_owned()),
                 ..fakes::detection("Okta.Admin.Granted", DetectionKind::Rule)
             },
             fakes::detection("Simple.One", DetectionKind::SimpleRule),
@@ -303,6 +311,9 @@ mod tests {
         assert_eq!(ids("rules", json!({ "severity": ["high"] })).await, ["AWS.Root.Login"]);
         assert_eq!(ids("rules", json!({ "tag": ["iam"] })).await, ["AWS.Root.Login"]);
         assert_eq!(ids("rules", json!({ "log_type": ["AWS.CloudTrail"] })).await, ["AWS.Root.Login"]);
+        assert_eq!(ids("rules", json!({ "created_by": "usr_ana" })).await, ["Okta.Admin.Granted"]);
+        assert_eq!(ids("rules", json!({ "last_modified_by": "usr_bo" })).await, ["Okta.Admin.Granted"]);
+        assert!(ids("rules", json!({ "last_modified_by": "usr_ana" })).await.is_empty());
         let policies = json!({ "detection_types": ["policies"], "resource_type": ["AWS.S3.Bucket"] });
         assert_eq!(ids("policies", policies).await, ["AWS.S3.Public"]);
         let correlation = json!({ "detection_types": ["correlation_rules", "simple_rules"] });
@@ -337,6 +348,12 @@ mod tests {
         let second = fakes::call(ListDetections, &context, next).await.unwrap();
         assert_eq!(fakes::texts(&second["rules"], "id"), ["Okta.Admin.Granted"]);
         assert_eq!(second["has_next_page"], false);
+        assert_eq!(second["rules"][0]["createdBy"], "usr_ana");
+        assert!(first["rules"][0].get("createdBy").is_none());
+        for other in ["created_by", "last_modified_by"] {
+            let foreign = json!({ "limit": 1, "cursor": first["next_cursor"], other: "usr_ana" });
+            assert_eq!(fakes::refused(ListDetections, &context, foreign).await.code, "invalid_argument");
+        }
 
         let several = json!({ "detection_types": ["rules", "policies"], "limit": 1 });
         let several = fakes::call(ListDetections, &context, several).await.unwrap();

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::enrichment_object::EnrichmentObject;
 use crate::{
     arguments, size,
-    tool::{JsonObject, Requirement, ToolContext, ToolError, TypedTool},
-    untrusted,
+    tool::{JsonObject, Provenance, Requirement, ToolContext, ToolError, TypedTool},
 };
 
 /// Describes a lookup table.
@@ -27,6 +26,8 @@ pub(crate) struct Input {
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
+    /// As in list_enrichments.
+    #[schemars(with = "JsonObject")]
     enrichment: EnrichmentObject,
     /// The first rows by key; enrichment.row_count says how many there are.
     sample_rows: Vec<JsonObject>,
@@ -38,6 +39,7 @@ impl TypedTool for GetEnrichment {
     const TITLE: &'static str = "Get an enrichment";
     const DESCRIPTION: &'static str = "Describes one enrichment by name: columns, key, how it matches, number of rows, and up to 5 sample rows. Next: lookup_enrichment.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::LookupRead]);
+    const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
     type Output = Output;
 
@@ -49,12 +51,8 @@ impl TypedTool for GetEnrichment {
         } else {
             context.ports.enrichments.rows(&table.id).await?.into_iter().take(count).map(|row| row.row).collect()
         };
-        sample_rows.truncate(size::fitting(&sample_rows, size::MAX_ROWS_BYTES));
+        sample_rows.truncate(size::fitting(&sample_rows, context.ports.max_result_bytes));
         Ok(Output { enrichment: EnrichmentObject::new(&table), sample_rows })
-    }
-
-    fn text(output: &Output) -> String {
-        untrusted::text(output)
     }
 
     fn rows(output: &Output) -> Option<u64> {

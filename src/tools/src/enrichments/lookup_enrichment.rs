@@ -14,9 +14,8 @@ use serde_json::Value;
 
 use crate::{
     arguments,
-    size::{self, Budget},
-    tool::{JsonObject, Requirement, ToolContext, ToolError, TypedTool},
-    untrusted,
+    size::Budget,
+    tool::{JsonObject, Provenance, Requirement, ToolContext, ToolError, TypedTool},
 };
 
 /// At most so many values in one call.
@@ -69,6 +68,7 @@ impl TypedTool for LookupEnrichment {
     const TITLE: &'static str = "Look values up in an enrichment";
     const DESCRIPTION: &'static str = "Looks 1 to 50 values up in one enrichment and returns the rows of each (at most 100 per value). Exact enrichments compare the whole key, case included; cidr ones find the networks that contain an address. list_enrichments names them.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::LookupRead]);
+    const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
     type Output = Output;
 
@@ -79,7 +79,7 @@ impl TypedTool for LookupEnrichment {
             MatchKind::Exact => exact(context, &table, &values).await?,
             MatchKind::Cidr => within(context, &table, &values).await?,
         };
-        let mut budget = Budget::new(size::MAX_ROWS_BYTES);
+        let mut budget = Budget::new(context.ports.max_result_bytes);
         let results: Vec<Found> =
             values.into_iter().zip(matches).map(|(value, rows)| found(value, rows, &mut budget)).collect();
         let unmatched_values: Vec<String> =
@@ -95,10 +95,6 @@ impl TypedTool for LookupEnrichment {
             unmatched_values,
             truncated,
         })
-    }
-
-    fn text(output: &Output) -> String {
-        untrusted::text(output)
     }
 
     fn rows(output: &Output) -> Option<u64> {
@@ -185,7 +181,7 @@ fn found(value: String, rows: Vec<JsonObject>, budget: &mut Budget) -> Found {
 
 fn hint(table: &Enrichment, truncated: bool) -> Option<String> {
     if truncated {
-        return Some("Rows were left out (at most 100 per value, 400 KB in all). Ask for fewer values.".to_owned());
+        return Some("Rows were left out (at most 100 per value, and all together no more than fits into one answer). Ask for fewer values.".to_owned());
     }
     (!table.enabled).then(|| "This enrichment is not in use for new events.".to_owned())
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::schema_object::SchemaDetails;
 use crate::{
     arguments,
-    tool::{Requirement, ToolContext, ToolError, TypedTool},
+    tool::{JsonObject, Requirement, ToolContext, ToolError, TypedTool},
 };
 
 /// At most so many schemas in one call.
@@ -27,6 +27,8 @@ pub(crate) struct Input {
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
+    /// As in list_log_type_schemas, with spec (YAML).
+    #[schemars(with = "Vec<JsonObject>")]
     schemas: Vec<SchemaDetails>,
     /// Names without a schema.
     not_found: Vec<String>,

@@ -34,12 +34,11 @@ impl SchemaObject {
     }
 }
 
-// One schema with its text.
-#[derive(Serialize, JsonSchema)]
+// One schema with its text. Its schema is in words, which are shorter.
+#[derive(Serialize)]
 pub(crate) struct SchemaDetails {
     #[serde(flatten)]
     schema: SchemaObject,
-    /// YAML.
     spec: String,
 }
 

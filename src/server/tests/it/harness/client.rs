@@ -199,7 +199,8 @@ impl Client {
             .header("mcp-protocol-version", "2026-07-28")
             .header("mcp-method", method)
             .header(header::USER_AGENT, "Margay test client");
-        if let Some(name) = params.get("name").and_then(Value::as_str) {
+        // Row H10: what is asked for stands in a header, too.
+        if let Some(name) = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str) {
             request = request.header("mcp-name", name);
         }
         if let Some(token) = token {
