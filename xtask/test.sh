@@ -24,6 +24,13 @@ step 'licences, bans, sources'
 cargo fetch --locked --quiet
 cargo deny --offline --all-features check --hide-inclusion-graph bans licenses sources
 
+step 'fixtures of the conformance suite'
+cargo clippy --workspace --all-targets --features margay-server/conformance --locked -- -D warnings
+cargo build --workspace --bin margay --features margay-server/conformance --locked
+cargo nextest run --workspace --lib --features margay-server/conformance --locked -E 'test(conformance::)'
+mkdir -p "$CARGO_TARGET_DIR/conformance"
+cp "$CARGO_TARGET_DIR/debug/margay" "$CARGO_TARGET_DIR/conformance/margay"
+
 step 'unit, property, storage and HTTP tests'
 cargo nextest run --workspace --locked --no-fail-fast
 
@@ -33,7 +40,8 @@ CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
 
 step 'independent clients and conformance'
 # The tests above have built it.
-MARGAY_BINARY="$CARGO_TARGET_DIR/debug/margay" node end2end/clients/run.mjs
+MARGAY_BINARY="$CARGO_TARGET_DIR/debug/margay" MARGAY_CONFORMANCE_BINARY="$CARGO_TARGET_DIR/conformance/margay" \
+  node end2end/clients/run.mjs
 
 step 'the story in a browser, with a real client'
 (cd end2end && MARGAY_BINARY="$CARGO_TARGET_DIR/debug/margay" npx playwright test)

@@ -5,22 +5,41 @@ import { McpProgram } from "../support/mcp-client.js";
 
 /** What the role Analyst can give to a client, without the tools that need Read User Info; by name. */
 const analystToolsWithoutUserInfo = [
+  "add_alert_comment",
+  "bulk_update_alerts",
+  "disable_detection",
+  "enable_detection",
   "get_alert",
+  "get_alert_event_stats",
   "get_alert_events",
+  "get_bytes_processed_metrics",
+  "get_data_model",
   "get_detection",
   "get_enrichment",
+  "get_global_helper",
+  "get_http_log_source",
   "get_log_type_schema_details",
   "get_permissions",
+  "get_rule_alert_metrics",
+  "get_severity_alert_metrics",
   "get_table_schema",
   "list_alert_comments",
   "list_alerts",
+  "list_data_models",
   "list_database_tables",
   "list_databases",
   "list_detections",
   "list_enrichments",
+  "list_global_helpers",
+  "list_log_sources",
   "list_log_type_schemas",
   "lookup_enrichment",
   "query_data_lake",
+  "search_indicators",
+  "update_alert_assignee",
+  "update_alert_quality",
+  "update_alert_status",
+  "update_alert_tags",
 ];
 
 test("a client connects, works within what was granted, and is disconnected", async ({ page, browser, baseURL }, info) => {
@@ -62,6 +81,20 @@ test("a client connects, works within what was granted, and is disconnected", as
     });
     expect(rows.isError).toBeFalsy();
     expect((rows.structuredContent as { results: { n: number }[] }).results[0].n).toBeGreaterThan(10);
+    // What the client changes is changed, and a search finds what stands in an event.
+    const triaged = await client.callTool({
+      name: "bulk_update_alerts",
+      arguments: { alert_ids: [listed[0].id], status: "TRIAGED", comment: "Being looked at." },
+    });
+    expect(triaged.structuredContent).toMatchObject({ summary: { total_alerts: 1, updated: 1, failed: 0 } });
+    const after = await client.callTool({ name: "get_alert", arguments: { alert_id: listed[0].id } });
+    expect(after.structuredContent).toMatchObject({ alert: { status: "TRIAGED" } });
+    const [event] = (events.structuredContent as { events: { p_any_ip_addresses: string[]; p_event_time: string }[] }).events;
+    const found = await client.callTool({
+      name: "search_indicators",
+      arguments: { indicators: [event.p_any_ip_addresses[0]], start_date: new Date(Date.now() - 8 * 864e5).toISOString() },
+    });
+    expect((found.structuredContent as { total_events: number }).total_events).toBeGreaterThan(0);
     // What the person took away is refused with a challenge, and the client comes back to the browser for it.
     await expect(client.callTool({ name: "list_users", arguments: {} })).rejects.toThrow();
 

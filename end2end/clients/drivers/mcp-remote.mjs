@@ -5,11 +5,13 @@ import path from "node:path";
 
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv";
 
 import { authorize, deliver } from "../support/person.mjs";
 import { environment, installed } from "../support/program.mjs";
 import { endpoint, revisions } from "../support/setting.mjs";
 import { work } from "../support/story.mjs";
+import { callEveryTool, CountingValidator } from "../support/typescript.mjs";
 
 const [mode] = process.argv.slice(2);
 const home = path.resolve("mcp-remote");
@@ -19,7 +21,7 @@ await mkdir(config, { recursive: true });
 let asked = 0;
 
 /** Starts the bridge, answers in the browser if it asks, and uses it as a desktop program does. */
-async function session() {
+async function session(use) {
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [installed("mcp-remote/dist/proxy.js"), endpoint, "--allow-http", "--protocol", mode],
@@ -37,10 +39,11 @@ async function session() {
     // Told below; the bridge would only wait for an answer that does not come.
     person.catch(() => transport.close());
   });
-  const client = new Client({ name: "margay-clients", version: "1.0.0" });
+  const jsonSchemaValidator = new CountingValidator(new AjvJsonSchemaValidator());
+  const client = new Client({ name: "margay-clients", version: "1.0.0" }, { jsonSchemaValidator });
   try {
     await client.connect(transport);
-    const count = await work(client);
+    const count = await use(client, jsonSchemaValidator);
     // It would fall back to the older era without a word to its user.
     assert.equal(log.includes(`Remote server speaks MCP ${revisions.modern}`), mode === "auto");
     return count;
@@ -60,13 +63,14 @@ async function tokenFile() {
   return path.join(config, file);
 }
 
-const count = await session();
+const count = await session(work);
 const file = await tokenFile();
 const before = JSON.parse(await readFile(file, "utf8"));
 // As if the access token had expired: the server refuses it, and the bridge has to use its refresh token.
 await writeFile(file, JSON.stringify({ ...before, access_token: "expired" }));
-assert.equal(await session(), count);
+assert.equal(await session(work), count);
 const after = JSON.parse(await readFile(file, "utf8"));
 assert.notEqual(after.refresh_token, before.refresh_token, "refresh tokens rotate");
+const calls = await session(callEveryTool);
 assert.equal(asked, 1, "a refresh does not ask the person");
-console.log(`${count} tools, refreshed, ${mode}`);
+console.log(`${count} tools, refreshed, ${calls} calls, ${mode}`);

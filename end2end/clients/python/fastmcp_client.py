@@ -8,6 +8,7 @@ import webbrowser
 from fastmcp import Client
 from fastmcp.client.auth import OAuth
 
+from every_tool import every_tool
 from setting import ENDPOINT, REVISIONS, authorize_and_deliver
 from story import refreshed, work
 
@@ -30,18 +31,22 @@ async def main(mode: str) -> None:
     webbrowser.register("person", None, person, preferred=True)
     auth = OAuth(mcp_url=ENDPOINT, client_name=f"fastmcp, {mode}", callback_timeout=60)
 
-    async def session() -> int:
+    async def session(use) -> int:
         async with Client(ENDPOINT, auth=auth, mode=mode) as client:
-            return await work(client, REVISIONS[mode])
+            return await use(client)
 
-    count = await session()
+    async def at_work(client) -> int:
+        return await work(client, REVISIONS[mode])
+
+    count = await session(at_work)
     before = auth.context.current_tokens
     # As if the hour were over: the client then refreshes by itself.
     auth.context.token_expiry_time = 1
-    assert await session() == count
+    assert await session(at_work) == count
     refreshed(before, auth.context.current_tokens)
+    calls = await session(every_tool)
     assert person.asked == 1, "a refresh does not ask the person"
-    print(f"{count} tools, refreshed, {REVISIONS[mode]}")
+    print(f"{count} tools, refreshed, {calls} calls, {REVISIONS[mode]}")
 
 
 asyncio.run(main(sys.argv[1]))

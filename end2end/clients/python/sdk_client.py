@@ -10,6 +10,7 @@ from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 
+from every_tool import every_tool
 from setting import ANSWER_SECONDS, ENDPOINT, REVISIONS, authorize
 from story import refreshed, work
 
@@ -62,20 +63,24 @@ async def main(mode: str) -> None:
         callback_handler=person.answer,
     )
 
-    async def session() -> int:
+    async def session(use) -> int:
         async with httpx2.AsyncClient(auth=provider, timeout=ANSWER_SECONDS) as http:
             transport = streamable_http_client(ENDPOINT, http_client=http)
             async with Client(transport, mode=mode) as client:
-                return await work(client, REVISIONS[mode])
+                return await use(client)
 
-    count = await session()
+    async def at_work(client) -> int:
+        return await work(client, REVISIONS[mode])
+
+    count = await session(at_work)
     before = storage.tokens
     # As if the hour were over: the SDK then refreshes by itself.
     provider.context.token_expiry_time = 1
-    assert await session() == count
+    assert await session(at_work) == count
     refreshed(before, storage.tokens)
+    calls = await session(every_tool)
     assert person.asked == 1, "a refresh does not ask the person"
-    print(f"{count} tools, refreshed, {REVISIONS[mode]}")
+    print(f"{count} tools, refreshed, {calls} calls, {REVISIONS[mode]}")
 
 
 asyncio.run(main(sys.argv[1]))

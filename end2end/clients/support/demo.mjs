@@ -8,20 +8,24 @@ import { environment, Program } from "./program.mjs";
 /** Making a week of data takes a while in an unoptimised build. */
 const READY_MS = 180_000;
 
-/** A server that answers; ends the program if that takes too long. */
-export async function demo(binary, scratch, password) {
+/**
+ * A server that answers, and its data folder; ends the program if that takes too long. `detached` gives it a process group
+ * of its own, so that a signal from the terminal does not end it before its clients; `env` is added to its environment.
+ */
+export async function demo(binary, scratch, password, { detached = true, env: more = {} } = {}) {
   const home = path.join(scratch, "server");
   mkdirSync(home);
   const port = await freePort();
-  const args = ["demo", "--listen", `127.0.0.1:${port}`, "--data-dir", path.join(home, "data")];
-  const env = environment(home, { MARGAY_DEMO_PASSWORD: password });
-  const program = new Program(binary, args, { env, cwd: home, detached: true });
+  const data = path.join(home, "data");
+  const args = ["demo", "--listen", `127.0.0.1:${port}`, "--data-dir", data];
+  const env = environment(home, { MARGAY_DEMO_PASSWORD: password, ...more });
+  const program = new Program(binary, args, { env, cwd: home, detached });
   const url = `http://127.0.0.1:${port}`;
   const until = Date.now() + READY_MS;
   const ended = program.over.then((code) => ({ code }));
   while (Date.now() < until) {
     const over = await Promise.race([ended, isReady(url)]);
-    if (over === true) return { url, program };
+    if (over === true) return { url, program, data };
     if (over) throw new Error(`the server ended with ${over.code}:\n${program.output}`);
   }
   program.kill();

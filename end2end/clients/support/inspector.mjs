@@ -34,13 +34,16 @@ export async function found(program) {
   return JSON.parse(program.stdout).result;
 }
 
+/** What a tool answered. */
+export async function call(era, args, name, input) {
+  const method = ["--method", "tools/call", "--tool-name", name, "--tool-args-json", JSON.stringify(input)];
+  return found(inspector(era, [...args, ...method]));
+}
+
 /** Lists and calls with arguments that bring it in, and checks what comes. */
 export async function work(era, args, email) {
   const count = checkTools((await found(inspector(era, [...args, ...strictList]))).tools);
-  for (const [name, input] of calls) {
-    const call = ["--method", "tools/call", "--tool-name", name, "--tool-args-json", JSON.stringify(input)];
-    checkAnswer(name, await found(inspector(era, [...args, ...call])), email);
-  }
+  for (const [name, input] of calls) checkAnswer(name, await call(era, args, name, input), email);
   return count;
 }
 

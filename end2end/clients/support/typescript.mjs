@@ -1,18 +1,49 @@
 /** The story of the two TypeScript SDKs, which differ in their names and in what `finishAuth` takes. */
 import assert from "node:assert/strict";
 
+import { everyTool } from "./every-tool.mjs";
 import { endpoint } from "./setting.mjs";
 import { work } from "./story.mjs";
 
+/** The validator of an SDK; counts the values that it found to be as their schema says. */
+export class CountingValidator {
+  valid = 0;
+  #validator;
+
+  constructor(validator) {
+    this.#validator = validator;
+  }
+
+  getValidator(schema) {
+    const validate = this.#validator.getValidator(schema);
+    return (value) => {
+      const verdict = validate(value);
+      if (verdict.valid) this.valid += 1;
+      return verdict;
+    };
+  }
+}
+
+/** Calls every tool with a client that was made with this validator, and returns how many calls that were. */
+export async function callEveryTool(client, validator, options) {
+  const { tools } = await client.listTools();
+  const before = validator.valid;
+  const count = await everyTool(tools, (name, input) => client.callTool({ name, arguments: input }), options);
+  assert.equal(validator.valid - before, count, "the client holds every answer against its schema");
+  return count;
+}
+
 /**
- * Refused, authorized, at work, and at work again with a refreshed token.
+ * Refused, authorized, at work, and at work again with a refreshed token; then every tool, several at once, unless
+ * `callsEvery` is false.
  *
- * `sdk` has `Client`, `Transport` and `UnauthorizedError`; `options` go to the client; `finish` hands the parameters of
- * the callback to the transport; `revisionOf` tells which revision of the protocol a connection speaks.
+ * `sdk` has `Client`, `Transport`, `UnauthorizedError` and `Validator`; `options` go to the client; `finish` hands the
+ * parameters of the callback to the transport; `revisionOf` tells which revision of the protocol a connection speaks.
  */
-export async function story({ sdk, options, provider, finish, revisionOf, revision }) {
+export async function story({ sdk, options, provider, finish, revisionOf, revision, callsEvery = true }) {
+  const validator = new CountingValidator(new sdk.Validator());
   const open = () => ({
-    client: new sdk.Client({ name: "margay-clients", version: "1.0.0" }, options),
+    client: new sdk.Client({ name: "margay-clients", version: "1.0.0" }, { ...options, jsonSchemaValidator: validator }),
     transport: new sdk.Transport(new URL(endpoint), { authProvider: provider }),
   });
   const connected = async (use) => {
@@ -42,6 +73,7 @@ export async function story({ sdk, options, provider, finish, revisionOf, revisi
   const after = provider.tokens();
   assert.notEqual(after.access_token, "expired");
   assert.notEqual(after.refresh_token, before.refresh_token, "refresh tokens rotate");
+  const calls = callsEvery ? await connected((client) => callEveryTool(client, validator, { atOnce: 4 })) : 0;
   assert.equal(provider.asked, 1, "a refresh does not ask the person");
-  console.log(`${count} tools, refreshed, ${revision}`);
+  console.log(`${count} tools, refreshed, ${calls} calls, ${revision}`);
 }
