@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use margay_domain::{
-    lake::{DatabaseInfo, LOGS_DATABASE, LakeError, table_name},
+    lake::{DatabaseInfo, LOGS_DATABASE, LakeError, VIEWS_DATABASE, table_name},
     log_schema::LogSchema,
     role::LogTypeAccess,
 };
 
-/// The database of views.
-pub(crate) const VIEWS_DATABASE: &str = "panther_views.public";
 /// The view of all logs.
 pub(crate) const ALL_LOGS: &str = "all_logs";
 /// The schema of every database.

@@ -175,11 +175,7 @@ impl TypedTool for ListAlerts {
 
 impl Filter {
     fn read(input: Input) -> Result<Self, ToolError> {
-        let start = arguments::date(input.start_date)?;
-        let end = arguments::date(input.end_date)?;
-        if start.is_some_and(|start| end.is_some_and(|end| start >= end)) {
-            return Err(ToolError::invalid_argument("end_date must be later than start_date."));
-        }
+        let (start, end) = arguments::range(input.start_date, input.end_date)?;
         let (event_count_min, event_count_max) = (input.event_count_min, input.event_count_max);
         let least = event_count_min.unwrap_or(0);
         if least < 0 || event_count_max.is_some_and(|most| most < least) {
