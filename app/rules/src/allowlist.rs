@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{messages, pattern::DomainPattern, scheme::CustomScheme};
 
-/// At most so many entries in each list.
+/// The largest number of entries in each list.
 pub const MAX_ENTRIES: usize = 200;
 
 /// Where authorization codes may be sent, besides loopback.
@@ -52,6 +52,24 @@ impl Allowlist {
         });
         if errors.is_empty() { Ok(Self { domains, schemes }) } else { Err(errors) }
     }
+}
+
+/// Why an entry adds nothing to a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Covered {
+    /// An earlier entry is the same.
+    Same,
+    /// This other entry matches all that it matches.
+    By(DomainPattern),
+}
+
+/// Whether `pattern` adds nothing beside the other rows of its list. Rows that cannot be saved do not count.
+pub fn covered(pattern: &DomainPattern, earlier: &[String], later: &[String]) -> Option<Covered> {
+    let parsed = |text: &String| DomainPattern::parse(text).ok();
+    if earlier.iter().filter_map(parsed).any(|other| other == *pattern) {
+        return Some(Covered::Same);
+    }
+    earlier.iter().chain(later).filter_map(parsed).find(|other| other.covers(pattern)).map(Covered::By)
 }
 
 fn collect<T: PartialEq>(

@@ -10,6 +10,13 @@ pub const DECISION_FIELD: &str = "decision";
 pub const DECISION_ALLOW: &str = "allow";
 /// The value of [`DECISION_FIELD`] that denies.
 pub const DECISION_DENY: &str = "deny";
+/// The value of [`DECISION_FIELD`] of the button that comes first in the form, which a stray Enter presses: it decides
+/// nothing.
+pub const DECISION_NONE: &str = "none";
+/// The query of the consent page after [`DECISION_NONE`]: the permissions that were selected, separated by spaces.
+pub const UNDECIDED_FIELD: &str = "undecided";
+/// The button of the settings page that comes first in the form, which Enter presses: the entries are judged, not saved.
+pub const CHECK_FIELD: &str = "check";
 /// The hidden input of the consent page that names the flow.
 pub const FLOW_FIELD: &str = "flow";
 /// The e-mail input of the sign-in page.
@@ -32,4 +39,14 @@ pub fn is_local_path(path: &str) -> bool {
         && !path.starts_with("//")
         && !path.contains('\\')
         && path.chars().all(|c| !c.is_control() && !c.is_whitespace())
+}
+
+/// Where the authorization of a client begins, and below it the page of each flow.
+const AUTHORIZE: &str = "/oauth/authorize";
+
+/// Whether going on to this local path may end at a client, by redirects of this server. Browsers apply the policy for
+/// forms to the whole chain, so the page whose form begins it has to leave the way open (row OP1).
+pub fn leads_to_client(path: &str) -> bool {
+    let rest = path.strip_prefix(AUTHORIZE);
+    is_local_path(path) && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
 }

@@ -12,14 +12,19 @@
 //! elsewhere fails until a tool uses it or it is marked `console_only`.
 
 pub mod allowlist;
+pub mod display;
+pub mod examples;
 pub mod forms;
+pub mod lookalike;
 pub mod messages;
 pub mod pattern;
 pub mod permission;
 pub mod redirect;
 pub mod scheme;
+pub mod suffix;
 
-pub use allowlist::{Allowlist, AllowlistError, AllowlistField};
+pub use allowlist::{Allowlist, AllowlistError, AllowlistField, Covered};
+pub use lookalike::Lookalike;
 pub use pattern::{DomainPattern, PatternError, PatternWarning};
 pub use permission::{Group, Permission, PermissionSet, Risk, UnknownPermission};
 pub use redirect::{Decision, Refusal};

@@ -9,6 +9,11 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::{
+    redirect,
+    suffix::{self, Shared},
+};
+
 /// The longest pattern, in bytes: a host name has at most 253.
 pub const MAX_PATTERN_LENGTH: usize = 253;
 
@@ -44,13 +49,31 @@ pub enum PatternError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PatternWarning {
-    /// The star is not followed by a dot, so that lookalike domains match
+    /// What follows the last star is no whole label, so that lookalike domains match
     /// (`*cursor.com` matches `notcursor.com`).
     Lookalikes,
-    /// A star somewhere else than at the start is hard to predict.
+    /// A star in the middle is hard to predict.
     InnerStar,
-    /// The fixed part is a single label such as `com`: nearly everything matches.
+    /// It ends with a star, so that every ending matches (`claude.*` matches `claude.evil.example`).
+    OpenEnd,
+    /// Every domain below a top-level domain matches.
     TopLevel,
+    /// Every domain below one where a registry sells names, such as `*.co.uk`.
+    Registry,
+    /// Every name that a service gives to its users, such as `*.github.io`.
+    Platform,
+    /// No star, and a domain that is no client's host, such as `co.uk`: nothing below it is allowed.
+    BareSuffix,
+    /// Everybody gets an address on this host, by its path.
+    SharedHost,
+    /// This computer is always allowed.
+    ThisComputer,
+    /// An IP address instead of a name.
+    Address,
+    /// No dot: a name of some local network.
+    SingleLabel,
+    /// A name in its `xn--` form, which stands for letters that may look like others.
+    Punycode,
 }
 
 impl DomainPattern {
@@ -99,21 +122,91 @@ impl DomainPattern {
         !host.is_empty() && glob(self.0.as_bytes(), host.as_bytes())
     }
 
+    /// Whether this pattern matches every host that `other` matches, and is not the same.
+    pub fn covers(&self, other: &Self) -> bool {
+        // The stars of the other one are taken for characters, which only a star here can stand for.
+        self != other && glob(self.0.as_bytes(), other.0.as_bytes())
+    }
+
+    /// What follows the last star; the whole text without one.
+    fn fixed_end(&self) -> &str {
+        self.0.rsplit_once('*').map_or(self.as_str(), |(_, end)| end)
+    }
+
+    /// The domain below which any name matches: `co.uk` for `*.co.uk`, `com` for `*cursor.com`. Empty if there is none.
+    pub fn zone(&self) -> &str {
+        self.fixed_end().split_once('.').map_or("", |(_, zone)| zone)
+    }
+
+    /// The same for whole labels only, if the one star is a part of the first label: `*.cursor.com` for `*cursor.com`.
+    pub fn stricter(&self) -> Option<String> {
+        let rest = self.0.trim_start_matches('*');
+        let stars = self.0.len() - rest.len();
+        let whole = stars > 0 && !rest.starts_with('.') && !rest.contains('*') && rest.contains('.');
+        whole.then(|| format!("*.{rest}"))
+    }
+
     /// What a person should think twice about before saving.
     pub fn warnings(&self) -> Vec<PatternWarning> {
-        let mut warnings = Vec::new();
-        let fixed = self.0.trim_start_matches('*');
-        if self.0.starts_with('*') && !fixed.starts_with('.') {
-            warnings.push(PatternWarning::Lookalikes);
+        if !self.0.contains('*') {
+            return self.warnings_of_a_host();
         }
-        if fixed.contains('*') {
+        let mut warnings = Vec::new();
+        let end = self.fixed_end();
+        if self.0.trim_matches('*').contains('*') {
             warnings.push(PatternWarning::InnerStar);
         }
-        if self.0.contains('*') && !fixed.trim_start_matches('.').contains('.') {
+        if end.is_empty() {
+            warnings.push(PatternWarning::OpenEnd);
+        } else if is_address(end.trim_start_matches('.')) {
+            warnings.push(PatternWarning::Address);
+        } else if !end.contains('.') {
             warnings.push(PatternWarning::TopLevel);
+        } else if end.starts_with('.') {
+            warnings.extend(suffix::shared(self.zone()).map(|shared| match shared {
+                Shared::TopLevel => PatternWarning::TopLevel,
+                Shared::Registry => PatternWarning::Registry,
+                Shared::Platform => PatternWarning::Platform,
+            }));
+        } else {
+            warnings.push(PatternWarning::Lookalikes);
+        }
+        if self.has_punycode() {
+            warnings.push(PatternWarning::Punycode);
         }
         warnings
     }
+
+    fn warnings_of_a_host(&self) -> Vec<PatternWarning> {
+        let host = self.as_str();
+        let mut warnings = Vec::new();
+        if redirect::is_loopback(host) {
+            warnings.push(PatternWarning::ThisComputer);
+        } else if is_address(host) {
+            warnings.push(PatternWarning::Address);
+        } else if !host.contains('.') {
+            warnings.push(PatternWarning::SingleLabel);
+        } else if suffix::is_shared_host(host) {
+            warnings.push(PatternWarning::SharedHost);
+        } else if suffix::is_suffix(host) {
+            warnings.push(PatternWarning::BareSuffix);
+        }
+        if self.has_punycode() {
+            warnings.push(PatternWarning::Punycode);
+        }
+        warnings
+    }
+
+    fn has_punycode(&self) -> bool {
+        self.0.split('.').any(|label| label.trim_start_matches('*').starts_with("xn--"))
+    }
+}
+
+/// Whether browsers read this as an IPv4 address: its last label is a number (WHATWG URL, "ends in a number").
+fn is_address(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+    hex || !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Linear-time glob over bytes with `*` as the only special character.

@@ -4,8 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Schemes that are never custom schemes: the web's own, and those that run or read things in a browser.
-pub const RESERVED_SCHEMES: [&str; 6] = ["http", "https", "javascript", "data", "file", "vbscript"];
+/// Schemes that are never custom schemes: the web's own, those that run or read things in a browser, those that start a
+/// program of the system, and those of mail, calls, files and shells. Case does not matter.
+const RESERVED_SCHEMES: &str = "\
+    about acap adiumxtra afp android-app android-resource app-settings apt bitcoin blob bluetooth brave callto \
+    chrome cid content cvs data devtools dict dns edge facetime facetime-audio feed file filesystem firefox ftp \
+    ftps geo git googlechrome googlechromes gopher h323 hcp help http https iax icap imap imaps intent ipp ipps \
+    irc irc6 ircs itms itms-apps itms-appss itms-services jar javascript jscript knownfolder ldap ldaps \
+    livescript local magnet mailbox mailto maps market message mhtml microsoft-edge mid mk mms mmsto mocha \
+    moz-icon moz-page-thumb news nfs nntp null opaquelocktoken opera pkcs11 pop prefs rdp res resource rlogin \
+    rsync rtmp rtsp search search-ms sftp shell sip sips smb sms smsto snews snmp ssh stun svn tel telnet tftp \
+    tn3270 turn urn vbs vbscript view-source vivaldi vnc voicemail wais webcal windowsdefender ws wss wyciwyg \
+    x-apple-helpbasic xmpp";
+
+/// Families of schemes that browsers and systems keep for themselves, by how they begin. Programs of Windows are started
+/// by `ms-…`; extensions and inner pages of browsers have the others.
+const RESERVED_FAMILIES: &[&str] =
+    &["chrome-", "moz-extension", "moz-safe-", "ms-", "prefs-", "safari-", "view-", "x-apple.systempreferences"];
 
 /// The longest scheme, in bytes.
 pub const MAX_SCHEME_LENGTH: usize = 64;
@@ -22,7 +37,7 @@ pub enum SchemeError {
     Empty,
     /// Longer than [`MAX_SCHEME_LENGTH`].
     TooLong,
-    /// One of [`RESERVED_SCHEMES`].
+    /// Reserved, see [`is_reserved`].
     Reserved,
     /// Not a scheme by RFC 3986 section 3.1: a letter, then letters, digits, `+`, `-` or `.`.
     BadSyntax,
@@ -31,6 +46,13 @@ pub enum SchemeError {
 impl CustomScheme {
     /// Reads what a person typed; surrounding space and a trailing `:` or `://` are dropped, case is ignored.
     pub fn parse(input: &str) -> Result<Self, SchemeError> {
+        let scheme = Self::read(input)?;
+        if is_reserved(&scheme.0) { Err(SchemeError::Reserved) } else { Ok(scheme) }
+    }
+
+    /// The same for what is stored: a scheme that was saved before it was reserved is still read, and shown to the
+    /// admins; [`crate::redirect::decide`] refuses it.
+    fn read(input: &str) -> Result<Self, SchemeError> {
         let text = input.trim();
         let text = text.strip_suffix("://").or_else(|| text.strip_suffix(':')).unwrap_or(text);
         if text.is_empty() {
@@ -45,11 +67,7 @@ impl CustomScheme {
         if !starts_well || !bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')) {
             return Err(SchemeError::BadSyntax);
         }
-        let text = text.to_ascii_lowercase();
-        if is_reserved(&text) {
-            return Err(SchemeError::Reserved);
-        }
-        Ok(Self(text))
+        Ok(Self(text.to_ascii_lowercase()))
     }
 
     /// The scheme as stored.
@@ -65,7 +83,9 @@ impl CustomScheme {
 
 /// Whether `scheme` is reserved, ignoring case.
 pub fn is_reserved(scheme: &str) -> bool {
-    RESERVED_SCHEMES.iter().any(|reserved| reserved.eq_ignore_ascii_case(scheme))
+    let scheme = scheme.to_ascii_lowercase();
+    RESERVED_SCHEMES.split_whitespace().any(|reserved| reserved == scheme)
+        || RESERVED_FAMILIES.iter().any(|family| scheme.starts_with(family))
 }
 
 impl fmt::Display for CustomScheme {
@@ -83,6 +103,6 @@ impl Serialize for CustomScheme {
 impl<'de> Deserialize<'de> for CustomScheme {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|error| serde::de::Error::custom(crate::messages::scheme_error(error)))
+        Self::read(&text).map_err(|error| serde::de::Error::custom(crate::messages::scheme_error(error)))
     }
 }

@@ -70,18 +70,53 @@ fn patterns_that_deserve_a_second_look() {
     assert_eq!(pattern("*.cursor.com").warnings(), []);
     assert_eq!(pattern("claude.ai").warnings(), []);
     assert_eq!(pattern("*.com").warnings(), [PatternWarning::TopLevel]);
-    assert_eq!(pattern("a.*.com").warnings(), [PatternWarning::InnerStar]);
+    assert_eq!(pattern("a.*.com").warnings(), [PatternWarning::InnerStar, PatternWarning::TopLevel]);
 }
 
 #[test]
 fn schemes() {
-    for reserved in ["http", "https", "javascript", "data", "file", "vbscript", "JavaScript", "HTTPS://", " data: "] {
+    for reserved in [
+        "http",
+        "https",
+        "javascript",
+        "data",
+        "file",
+        "vbscript",
+        "JavaScript",
+        "HTTPS://",
+        " data: ",
+        "about",
+        "blob",
+        "ws",
+        "WSS://",
+        "Intent",
+        "mailto",
+        "tel",
+        "sms",
+        "view-source",
+        "chrome",
+        "chrome-extension",
+        "ms-msdt",
+        "MS-SETTINGS",
+        "filesystem",
+        "content",
+        "ftp",
+        "ssh",
+        "jar",
+        "moz-extension",
+        "search-ms",
+        "itms-services",
+    ] {
         assert_eq!(CustomScheme::parse(reserved), Err(SchemeError::Reserved), "{reserved}");
     }
     for (text, stored) in
         [("cursor", "cursor"), ("Cursor://", "cursor"), ("com.example.app", "com.example.app"), ("a+b-c", "a+b-c")]
     {
         assert_eq!(CustomScheme::parse(text).map(|s| s.to_string()), Ok(stored.to_owned()));
+    }
+    for own in ["cursor", "vscode", "vscode-insiders", "claude", "windsurf", "zed", "com.raycast", "goose", "lmstudio"]
+    {
+        assert!(CustomScheme::parse(own).is_ok(), "{own}");
     }
     for text in ["1abc", "a b", "a/b", "ä", "-a", "a:b"] {
         assert_eq!(CustomScheme::parse(text), Err(SchemeError::BadSyntax), "{text}");
@@ -112,9 +147,19 @@ fn redirect_decisions() {
     assert!(decide("cursor", Some("anysphere.cursor-mcp")).is_allowed());
     assert!(decide("CURSOR", None).is_allowed());
     assert_eq!(decide("vscode", None), Decision::Refused(Refusal::SchemeNotListed));
-    for scheme in ["javascript", "data", "file", "vbscript"] {
+    for scheme in ["javascript", "data", "file", "vbscript", "intent", "BLOB", "ms-msdt"] {
         assert_eq!(decide(scheme, None), Decision::Refused(Refusal::ReservedScheme));
     }
+}
+
+#[test]
+fn a_scheme_that_was_saved_before_it_was_reserved_is_read_and_refused() {
+    let stored = r#"{"domains":["claude.ai"],"schemes":["mailto","cursor"]}"#;
+    let allowlist: Allowlist = serde_json::from_str(stored).expect("the settings can still be shown");
+    assert_eq!(allowlist.schemes.len(), 2);
+    assert_eq!(redirect::decide(&allowlist, "mailto", None), Decision::Refused(Refusal::ReservedScheme));
+    assert!(redirect::decide(&allowlist, "cursor", None).is_allowed());
+    assert!(serde_json::from_str::<Allowlist>(r#"{"domains":[],"schemes":["a b"]}"#).is_err());
 }
 
 #[test]
@@ -155,6 +200,26 @@ fn only_paths_of_this_server_follow_a_sign_in() {
     }
     for path in ["", "//evil.com", "/\\evil.com", "https://evil.com", "evil", "/a\nb", "/a b", "\\evil"] {
         assert!(!forms::is_local_path(path), "{path:?}");
+    }
+}
+
+#[test]
+fn only_the_way_to_an_authorization_leads_to_a_client() {
+    for path in
+        ["/oauth/authorize", "/oauth/authorize?response_type=token", "/oauth/authorize/flw_1", "/oauth/authorize#a"]
+    {
+        assert!(forms::leads_to_client(path), "{path}");
+    }
+    for path in [
+        "",
+        "/",
+        "/connections",
+        "/oauth/authorized",
+        "/oauth",
+        "//oauth/authorize",
+        "https://evil.example/oauth/authorize",
+    ] {
+        assert!(!forms::leads_to_client(path), "{path}");
     }
 }
 
