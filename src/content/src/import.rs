@@ -27,6 +27,7 @@ mod disk;
 mod document;
 mod global;
 mod keys;
+mod lines;
 mod lookup_table;
 mod policy;
 mod rows;
@@ -37,6 +38,7 @@ pub use analysis_type::AnalysisType;
 use beside::Beside;
 use document::Document;
 use keys::{KeyResult, Keys};
+use lines::Lines;
 
 /// What an import found.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +66,8 @@ pub struct Problem {
     pub path: PathBuf,
     /// The document in the file, from 1; 0 if the file could not be read at all.
     pub document: usize,
+    /// The line in the file, from 1, where the key is or the document begins; `None` if the file could not be read.
+    pub line: Option<usize>,
     /// What is wrong: the key, and what is expected.
     pub message: String,
 }
@@ -73,6 +77,9 @@ impl fmt::Display for Problem {
         write!(f, "{}", self.path.display())?;
         if self.document > 1 {
             write!(f, ", document {}", self.document)?;
+        }
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
         }
         write!(f, ": {}", self.message)
     }
@@ -109,13 +116,13 @@ pub fn read_dir(dir: &Path, now: Timestamp) -> Result<Imported, ImportError> {
     let walk = disk::walk(&root).map_err(unreadable)?;
     let mut reader = Reader::new(now);
     for (path, message) in walk.problems {
-        reader.problem(&path, 0, message);
+        reader.unreadable(&path, message);
     }
     for path in walk.files {
         let folder = root.join(&path).parent().map_or_else(|| root.clone(), Path::to_path_buf);
         match disk::text(&root, &path) {
             Ok(text) => reader.file(&path, &text, &disk::OnDisk { root: &root, folder }),
-            Err(message) => reader.problem(&path, 0, message),
+            Err(message) => reader.unreadable(&path, message),
         }
     }
     Ok(reader.finish())
@@ -177,24 +184,32 @@ impl Reader {
         }
     }
 
-    fn problem(&mut self, path: &Path, document: usize, message: String) {
-        self.imported.problems.push(Problem { path: path.to_path_buf(), document, message });
+    /// A file that cannot be read.
+    fn unreadable(&mut self, path: &Path, message: String) {
+        self.imported.problems.push(Problem { path: path.to_path_buf(), document: 0, line: None, message });
+    }
+
+    /// A document that cannot be used.
+    fn problem(&mut self, path: &Path, document: usize, lines: &Lines, message: String) {
+        let line = Some(lines.of(&message));
+        self.imported.problems.push(Problem { path: path.to_path_buf(), document, line, message });
     }
 
     fn file(&mut self, path: &Path, text: &str, beside: &dyn Beside) {
         let found = document::documents(text);
         for (number, message) in found.unreadable {
-            self.problem(path, number, message);
+            self.problem(path, number, &Lines::new(text, number), message);
         }
         for document in found.read {
             let number = document.number;
-            if let Err(message) = self.document(path, document, beside) {
-                self.problem(path, number, message);
+            let lines = Lines::new(text, number);
+            if let Err(message) = self.document(path, &lines, document, beside) {
+                self.problem(path, number, &lines, message);
             }
         }
     }
 
-    fn document(&mut self, path: &Path, document: Document, beside: &dyn Beside) -> KeyResult<()> {
+    fn document(&mut self, path: &Path, lines: &Lines, document: Document, beside: &dyn Beside) -> KeyResult<()> {
         let keys = Keys::new(&document.keys);
         let kinds = || AnalysisType::ALL.map(AnalysisType::as_str).join(", ");
         let Some(word) = keys.text("AnalysisType")? else {
@@ -205,7 +220,8 @@ impl Reader {
         };
         match analysis_type {
             AnalysisType::Rule if keys.has("BaseDetection") => {
-                self.derived.push(derived_rule::Waiting { path: path.to_path_buf(), document });
+                let waiting = derived_rule::Waiting { path: path.to_path_buf(), lines: lines.clone(), document };
+                self.derived.push(waiting);
                 Ok(())
             }
             AnalysisType::Rule | AnalysisType::ScheduledRule => {
@@ -278,7 +294,7 @@ impl Reader {
                 self.add(&waiting.path, Read { detection, without_source, rules: Vec::new() })
             });
             if let Err(message) = added {
-                self.problem(&waiting.path, waiting.document.number, message);
+                self.problem(&waiting.path, waiting.document.number, &waiting.lines, message);
             }
         }
         for (place, rules) in std::mem::take(&mut self.correlations) {

@@ -7,6 +7,7 @@ use margay_domain::{
     log_schema::LogSchema,
     role::LogTypeAccess,
 };
+use serde::{Deserialize, Serialize};
 
 /// The view of all logs.
 pub(crate) const ALL_LOGS: &str = "all_logs";
@@ -55,7 +56,7 @@ pub(crate) fn databases() -> Vec<DatabaseInfo> {
 }
 
 /// The tables of log events that a person may read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Known(BTreeMap<String, String>);
 
 impl Known {

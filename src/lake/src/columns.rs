@@ -13,6 +13,8 @@ use crate::schema::{Kind, Schema as LogSchema};
 /// The time of the event, in whole milliseconds: file statistics of Delta tables are kept in milliseconds, and a
 /// time that is finer than its statistics could be pruned away.
 pub(crate) const EVENT_TIME: &str = "p_event_time";
+/// Where [`EVENT_TIME`] is from: a field of the event, or [`PARSE_TIME`] if none of them holds a time.
+pub(crate) const EVENT_TIME_SOURCE: &str = "p_event_time_source";
 /// The log type.
 pub(crate) const LOG_TYPE: &str = "p_log_type";
 /// The id of the row.
@@ -216,6 +218,11 @@ pub(crate) fn standard() -> Vec<(&'static str, ColumnType, &'static str)> {
     let one = ColumnType::One;
     let mut columns = vec![
         (EVENT_TIME, one(Scalar::Timestamp), "When the event happened (UTC). Every query must filter on it."),
+        (
+            EVENT_TIME_SOURCE,
+            one(Scalar::Text),
+            "The field that p_event_time is from; p_parse_time if the event holds no time that can be read.",
+        ),
         (LOG_TYPE, one(Scalar::Text), "The log type."),
         (ROW_ID, one(Scalar::Text), "The id of the row; unique."),
         (PARSE_TIME, one(Scalar::Timestamp), "When the event was read (UTC)."),

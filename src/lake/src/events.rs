@@ -15,14 +15,13 @@ use crate::{
     columns::{EVENT_TIME, ROW_ID},
     engine::{Engine, provider},
     errors::of_engine,
-    functions::Limits,
     rows::Columns,
     tables::Tables,
 };
 
 /// References may carry a time that is finer than the stored one.
 const SLACK_MICROS: i64 = 1_000_000;
-/// So many rows are looked up at once.
+/// Rows that are looked up at once.
 const CHUNK: usize = 1_000;
 
 type Event = Map<String, Value>;
@@ -44,8 +43,7 @@ pub(crate) async fn look_up(
     for (name, wanted) in by_table {
         let Some(table) = tables.open(name).await? else { continue };
         for chunk in wanted.chunks(CHUNK) {
-            let events =
-                read(&engine.session(Limits::default()), &table, chunk).await.map_err(|error| of_engine(&error))?;
+            let events = read(&engine.session(), &table, chunk).await.map_err(|error| of_engine(&error))?;
             found.extend(events.into_iter().map(|(id, event)| ((name, id), event)));
         }
     }

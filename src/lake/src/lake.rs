@@ -2,8 +2,10 @@
 
 use std::{
     collections::HashMap,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -11,6 +13,7 @@ use margay_domain::{
     alert::EventRef,
     clock::Timestamp,
     entropy::Entropy,
+    id::UserId,
     lake::{
         ColumnInfo, DatabaseInfo, IngestReport, LakeError, QueryRequest, QueryResult, TableInfo, TableSchema,
         table_name,
@@ -20,43 +23,51 @@ use margay_domain::{
     role::LogTypeAccess,
 };
 use serde_json::{Map, Value};
-use tokio::task::JoinSet;
-use tracing::Instrument as _;
 
+#[cfg(test)]
+use crate::worker::Runner;
 use crate::{
     catalog::{ALL_LOGS, Database, Known, databases},
     columns::{self, ColumnType},
-    engine::Engine,
     errors::unavailable,
-    events,
     ingest::{
-        IngestError,
-        files::{Reading, ingest_events, ingest_file, is_same_file, rejects_beside},
+        IngestError, Input,
+        files::{IngestOptions, Ingested, Reading, ingest_events, ingest_input, is_same_file, rejects_of},
     },
-    query,
-    schema::Schema,
+    schema::{Schema, admission},
     tables::{Tables, arrow_schema, table_path},
+    worker::{Answer, EventsJob, Job, Pool, QueryJob, Setup, Spill, WorkerCommand, spill_folder},
 };
 
-/// The folder for what a query cannot keep in memory, below the root.
-const SPILL_FOLDER: &str = ".spill";
+/// How long the events of an alert are looked for.
+const EVENTS_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Where the lake is and how much it may use.
+/// Where the lake is, how much it may use, and what its queries run in.
 #[derive(Clone, Debug)]
 pub struct LakeConfig {
     /// The folder of the lake; made if it is not there.
     pub root: PathBuf,
-    /// So many bytes of memory all queries together may use for what they sort, group and join.
+    /// Bytes of memory that all queries together may use for what they sort, group and join.
     pub memory_limit_bytes: usize,
-    /// So many bytes of disk they may use for what does not fit into memory.
+    /// Bytes of disk that they may use for what does not fit into memory.
     pub spill_limit_bytes: u64,
+    /// What statements run in.
+    pub execution: Execution,
 }
 
-impl LakeConfig {
-    /// A lake in `root` with limits that fit a small machine: 256 MB of memory, 4 GB of disk.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), memory_limit_bytes: 256 * 1024 * 1024, spill_limit_bytes: 4 * 1024 * 1024 * 1024 }
-    }
+/// What statements run in.
+#[derive(Clone, Debug)]
+pub enum Execution {
+    /// Processes of their own.
+    Workers {
+        /// How one is started.
+        command: WorkerCommand,
+        /// At most this many; each has its share of memory and disk.
+        most: NonZeroUsize,
+    },
+    /// The process of the test.
+    #[cfg(test)]
+    InProcess,
 }
 
 /// Tables of events in a local folder, and SQL over them. Cheap to clone; clones share everything.
@@ -66,15 +77,42 @@ pub struct Lake(Arc<Inner>);
 struct Inner {
     tables: Tables,
     root: PathBuf,
-    engine: Engine,
+    queries: Queries,
     schemas: Arc<dyn LogSchemas>,
     entropy: Arc<dyn Entropy>,
     /// Parsed log schemas with the text they were parsed from.
     parsed: Mutex<HashMap<String, (String, Arc<Schema>)>>,
 }
 
+/// Where statements run.
+enum Queries {
+    Workers(Pool),
+    #[cfg(test)]
+    InProcess(Arc<Runner>),
+}
+
+impl Queries {
+    /// What [`Pool::run`] does.
+    async fn run(&self, job: Job, timeout: Duration, person: Option<&UserId>) -> Answer {
+        match self {
+            Self::Workers(pool) => pool.run(job, timeout, person).await,
+            #[cfg(test)]
+            Self::InProcess(runner) => {
+                let runner = Arc::clone(runner);
+                let mut task = tokio::task::JoinSet::new();
+                task.spawn(async move { runner.run(job).await });
+                match tokio::time::timeout(timeout, task.join_next()).await {
+                    Ok(Some(Ok(answer))) => answer,
+                    Ok(_) => Answer::Failed(LakeError::Crashed),
+                    Err(_) => Answer::Failed(LakeError::TimedOut(timeout.as_secs())),
+                }
+            }
+        }
+    }
+}
+
 impl Lake {
-    /// Opens the lake. Fails with [`LakeError::Unavailable`] if its folder cannot be made or written.
+    /// Opens the lake. Fails with [`LakeError::Unavailable`] if its folder is not there and cannot be made.
     pub fn open(
         config: LakeConfig,
         schemas: Arc<dyn LogSchemas>,
@@ -83,33 +121,85 @@ impl Lake {
         let bad = |error: std::io::Error| {
             unavailable(format!("the folder {} cannot be used: {error}", config.root.display()))
         };
-        let spill = config.root.join(SPILL_FOLDER);
-        std::fs::create_dir_all(&spill).map_err(bad)?;
+        if !config.root.is_dir() {
+            std::fs::create_dir_all(&config.root).map_err(bad)?;
+        }
         let root = config.root.canonicalize().map_err(bad)?;
-        let engine = Engine::new(config.memory_limit_bytes, config.spill_limit_bytes, root.join(SPILL_FOLDER))?;
+        let folder = spill_folder(&root);
+        let setup = |workers: NonZeroUsize| Setup {
+            root: root.clone(),
+            memory_bytes: config.memory_limit_bytes / workers,
+            spill: folder.map(|folder| Spill { folder, bytes: config.spill_limit_bytes / workers.get() as u64 }),
+        };
+        let queries = match config.execution {
+            Execution::Workers { command, most } => Queries::Workers(Pool::new(command, setup(most), most)),
+            #[cfg(test)]
+            Execution::InProcess => Queries::InProcess(Arc::new(Runner::new(setup(NonZeroUsize::MIN))?)),
+        };
         let tables = Tables::new(root.clone());
-        Ok(Self(Arc::new(Inner { tables, root, engine, schemas, entropy, parsed: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { tables, root, queries, schemas, entropy, parsed: Mutex::default() })))
     }
 
-    /// Reads JSON lines from `file` into the table of `log_type`: all of it or nothing. Lines that are no events go, as
-    /// they are, to `rejects`, or to [`rejects_beside`] the file. What [`DataLake::ingest_file`] does, with errors that
-    /// tell about files.
+    /// Starts a first query worker in the background, so that the first query does not wait for it.
+    pub fn warm(&self) {
+        let lake = self.clone();
+        tokio::spawn(async move {
+            match &lake.0.queries {
+                Queries::Workers(pool) => pool.warm().await,
+                #[cfg(test)]
+                Queries::InProcess(_) => {}
+            }
+        });
+    }
+
+    /// Ends all queries and their workers.
+    pub fn close(&self) {
+        match &self.0.queries {
+            Queries::Workers(pool) => pool.close(),
+            #[cfg(test)]
+            Queries::InProcess(_) => {}
+        }
+    }
+
+    /// Reads events from `input` into the table of `log_type`: all of it or nothing. What is no event goes, as it is, to
+    /// the file for rejected pieces. What [`DataLake::ingest_file`] does, with errors that tell about files.
     pub async fn ingest(
         &self,
         log_type: &str,
-        file: &Path,
-        rejects: Option<&Path>,
+        input: &Input,
+        options: IngestOptions,
         now: Timestamp,
-    ) -> Result<IngestReport, IngestError> {
-        let rejects = rejects.map_or_else(|| rejects_beside(file), Path::to_path_buf);
-        if is_same_file(file, &rejects) {
+    ) -> Result<Ingested, IngestError> {
+        let rejects = options.rejects.clone().unwrap_or_else(|| rejects_of(input));
+        if input.path().is_some_and(|file| is_same_file(file, &rejects)) {
             return Err(IngestError::RejectsAreInput { path: rejects });
         }
         let stored = self.0.stored(log_type).await?;
         let schema = self.0.parse(&stored)?;
         let entropy = Arc::clone(&self.0.entropy);
         let reading = Reading { schema: &schema, revision: stored.revision, now, entropy };
-        Box::pin(ingest_file(&self.0.tables, &reading, file, &rejects)).await
+        Box::pin(ingest_input(&self.0.tables, &reading, input, options)).await
+    }
+
+    /// Whether a log schema may be added beside `others`: its YAML is good, its name does not collide with one of
+    /// theirs, and every column that its table has already keeps its type. Returns what to tell about it, in sentences.
+    pub async fn check_new_schema(
+        &self,
+        name: &str,
+        spec: &str,
+        others: &[LogSchema],
+    ) -> Result<Vec<&'static str>, LakeError> {
+        let bad = |message: String| LakeError::BadSchema { name: name.to_owned(), message };
+        let schema = Schema::parse(name, spec)?;
+        admission::check_name(name, others).map_err(bad)?;
+        if let Some(table) = self.0.tables.open(&table_name(name)).await? {
+            admission::check_columns(&schema, arrow_schema(&table)?.as_ref()).map_err(bad)?;
+        }
+        Ok(if schema.has_event_time() {
+            Vec::new()
+        } else {
+            vec!["no field is marked with isEventTime: true, so events get the time at which they are read"]
+        })
     }
 
     /// The folder of the table of a log type.
@@ -224,26 +314,24 @@ impl DataLake for Lake {
     }
 
     async fn query(&self, request: QueryRequest) -> Result<QueryResult, LakeError> {
-        let timeout = request.timeout;
-        let lake = Arc::clone(&self.0);
-        let run = async move {
-            let known = lake.known(&request.log_types).await?;
-            query::run(&lake.engine, &lake.tables, &known, &request).await
-        };
-        // A task of its own, so that its time ends even while it computes. It ends when the set is dropped.
-        let mut task = JoinSet::new();
-        task.spawn(run.in_current_span());
-        match tokio::time::timeout(timeout, task.join_next()).await {
-            Ok(Some(Ok(outcome))) => outcome,
-            Ok(Some(Err(failed))) => Err(unavailable(failed)),
-            Ok(None) => Err(unavailable("the query did not run")),
-            Err(_) => Err(LakeError::TimedOut(timeout.as_secs())),
+        let QueryRequest { sql, database, max_rows, offset, timeout, now, log_types, person } = request;
+        let known = self.0.known(&log_types).await?;
+        let job = Job::Query(QueryJob { sql, database, max_rows, offset, now, known });
+        match self.0.queries.run(job, timeout, person.as_ref()).await {
+            Answer::Rows(result) => Ok(result),
+            Answer::Failed(error) => Err(error),
+            Answer::Events(_) => Err(LakeError::Crashed),
         }
     }
 
     async fn events(&self, refs: &[EventRef], access: &LogTypeAccess) -> Result<Vec<Map<String, Value>>, LakeError> {
         let known = self.0.known(access).await?;
-        events::look_up(&self.0.engine, &self.0.tables, &known, refs).await
+        let job = Job::Events(EventsJob { refs: refs.to_vec(), known });
+        match self.0.queries.run(job, EVENTS_TIMEOUT, None).await {
+            Answer::Events(events) => Ok(events),
+            Answer::Failed(error) => Err(error),
+            Answer::Rows(_) => Err(LakeError::Crashed),
+        }
     }
 
     async fn ingest_file(
@@ -253,7 +341,10 @@ impl DataLake for Lake {
         rejects: Option<&Path>,
         now: Timestamp,
     ) -> Result<IngestReport, LakeError> {
-        self.ingest(log_type, file, rejects, now).await.map_err(LakeError::from)
+        let input = Input::File(file.to_path_buf());
+        let options = IngestOptions { rejects: rejects.map(Path::to_path_buf), ..IngestOptions::default() };
+        let ingested = self.ingest(log_type, &input, options, now).await?;
+        Ok(ingested.report)
     }
 
     async fn ingest_events(

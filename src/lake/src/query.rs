@@ -4,19 +4,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use datafusion::{
     catalog::TableProvider,
-    common::{
-        DataFusionError, TableReference,
-        tree_node::{Transformed, TreeNode as _},
-    },
+    common::{DataFusionError, ScalarValue, TableReference},
     datasource::{ViewTable, empty::EmptyTable, provider_as_source},
     execution::memory_pool::MemoryConsumer,
-    logical_expr::{LogicalPlan, LogicalPlanBuilder},
-    physical_plan::{ExecutionPlan, coop::CooperativeExec, execute_stream},
+    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit},
+    physical_plan::{ExecutionPlan, execute_stream},
     prelude::{SQLOptions, SessionContext, ident},
     sql::parser::Statement as EngineStatement,
 };
 use futures::StreamExt as _;
-use margay_domain::lake::{ColumnInfo, LakeError, QueryRequest, QueryResult};
+use margay_domain::lake::{ColumnInfo, LakeError, QueryResult};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
@@ -24,27 +21,29 @@ use crate::{
     catalog::{ALL_LOGS, Database, Known},
     columns,
     engine::{Engine, provider, register},
-    errors::{of_engine, of_statement, placed},
+    errors::{in_planning, in_rows, of_engine, placed},
     rows::Columns,
     sql::{Prepared, prepare},
     tables::Tables,
+    worker::QueryJob,
 };
 
-/// Runs one read-only statement. The time limit is the caller's: dropping the future stops everything, as soon as the
-/// engine hands back control.
-pub(crate) async fn run(
-    engine: &Engine,
-    tables: &Tables,
-    known: &Known,
-    request: &QueryRequest,
-) -> Result<QueryResult, LakeError> {
+/// Runs one read-only statement. The time limit is the caller's, who ends the process of this worker.
+pub(crate) async fn run(engine: &Engine, tables: &Tables, request: &QueryJob) -> Result<QueryResult, LakeError> {
     let began = Instant::now();
     let database = Database::parse(&request.database)?;
     let sql = request.sql.as_str();
+    let known = &request.known;
     let prepared = prepare(sql, database, known, request.now).map_err(|error| placed(error, sql))?;
-    let context = engine.session(prepared.limits);
+    let context = engine.session();
     attach(&context, tables, known, &prepared).await.map_err(|error| placed(error, sql))?;
-    let outcome = execute(engine, &context, prepared, request).await.map_err(|error| of_statement(&error, sql))?;
+    let outcome = match plan(&context, prepared, request).await.map_err(|error| in_planning(&error, sql))? {
+        Planned::Explained(explained) => explained,
+        Planned::Runs(columns, physical) => {
+            let rows = execute(engine, &context, columns, physical, request).await;
+            rows.map_err(|error| in_rows(&error, sql))?
+        }
+    };
     let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(QueryResult { elapsed_ms, ..outcome })
 }
@@ -78,9 +77,16 @@ async fn attach(
 
 /// The columns that every table has, of all tables.
 fn all_logs(tables: &BTreeMap<String, Arc<dyn TableProvider>>) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    let standard = columns::standard_schema()?;
     let mut all: Option<LogicalPlan> = None;
     for (name, table) in tables {
-        let shared = columns::standard().into_iter().map(|(column, ..)| ident(column));
+        // A table that was made by an earlier version lacks the newest of them until the next ingest.
+        let present = table.schema();
+        let shared = standard.fields().iter().map(|column| match present.column_with_name(column.name()) {
+            Some(_) => ident(column.name()),
+            None => cast(lit(ScalarValue::Null), column.data_type().clone()).alias(column.name()),
+        });
+        let shared: Vec<Expr> = shared.collect();
         let name = TableReference::bare(name.clone());
         let scan = LogicalPlanBuilder::scan(name, provider_as_source(Arc::clone(table)), None)?;
         let plan = scan.project(shared)?.build()?;
@@ -91,30 +97,43 @@ fn all_logs(tables: &BTreeMap<String, Arc<dyn TableProvider>>) -> Result<Arc<dyn
     }
     match all {
         Some(plan) => Ok(Arc::new(ViewTable::new(plan, None))),
-        None => Ok(Arc::new(EmptyTable::new(columns::standard_schema()?))),
+        None => Ok(Arc::new(EmptyTable::new(standard))),
     }
 }
 
-async fn execute(
-    engine: &Engine,
-    context: &SessionContext,
-    prepared: Prepared,
-    request: &QueryRequest,
-) -> Result<QueryResult, DataFusionError> {
+/// A statement that was planned. No row has been read.
+enum Planned {
+    /// Only its plan was asked for.
+    Explained(QueryResult),
+    /// How its rows are made, and what its columns are.
+    Runs(Columns, Arc<dyn ExecutionPlan>),
+}
+
+async fn plan(context: &SessionContext, prepared: Prepared, request: &QueryJob) -> Result<Planned, DataFusionError> {
     let state = context.state();
     let plan = state.statement_to_plan(EngineStatement::Statement(Box::new(prepared.statement))).await?;
     // Second line of defence behind the parser: a plan that writes anything is refused, subqueries included.
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
     if prepared.explain {
         // Only the logical plan: the physical one names files.
-        return Ok(explained(&state.optimize(&plan)?));
+        return Ok(Planned::Explained(explained(&state.optimize(&plan)?)));
     }
     let columns = Columns::new(plan.schema().fields().iter().map(AsRef::as_ref));
     // One row more than is wanted tells whether there are more.
     let limited =
         LogicalPlanBuilder::from(plan).limit(request.offset, Some(request.max_rows.saturating_add(1)))?.build()?;
-    let physical = interruptible(state.create_physical_plan(&limited).await?)?;
-    let mut stream = execute_stream(Arc::clone(&physical), state.task_ctx())?;
+    Ok(Planned::Runs(columns, state.create_physical_plan(&limited).await?))
+}
+
+/// Reads the rows.
+async fn execute(
+    engine: &Engine,
+    context: &SessionContext,
+    columns: Columns,
+    physical: Arc<dyn ExecutionPlan>,
+    request: &QueryJob,
+) -> Result<QueryResult, DataFusionError> {
+    let mut stream = execute_stream(Arc::clone(&physical), engine.task(context, physical.as_ref()))?;
     // The rows of an answer count as memory of the query, and there is a limit on one answer.
     let memory = MemoryConsumer::new("rows of an answer").register(&context.runtime_env().memory_pool);
     let mut rows = Vec::new();
@@ -142,18 +161,6 @@ async fn execute(
     drop(stream);
     let bytes_scanned = bytes_scanned(physical.as_ref());
     Ok(QueryResult { columns: columns.infos(), rows, truncated, elapsed_ms: 0, bytes_scanned })
-}
-
-/// Lets operators of several inputs, which can make many rows of few, hand back control now and then. The engine does so
-/// only where it reads, and what never hands back control cannot be ended.
-fn interruptible(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-    let wrap = |plan: Arc<dyn ExecutionPlan>| -> Result<Transformed<Arc<dyn ExecutionPlan>>, DataFusionError> {
-        if plan.children().len() < 2 {
-            return Ok(Transformed::no(plan));
-        }
-        Ok(Transformed::yes(Arc::new(CooperativeExec::new(plan))))
-    };
-    Ok(plan.transform_up(wrap)?.data)
 }
 
 fn explained(plan: &LogicalPlan) -> QueryResult {

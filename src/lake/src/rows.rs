@@ -20,9 +20,9 @@ use crate::{
     size::bytes,
 };
 
-/// A value in an answer takes at most so many bytes beside its content.
+/// Bytes that a value in an answer takes at most beside its content.
 const VALUE_BYTES: usize = 80;
-/// An entry of an object takes so many bytes beside its name and its value.
+/// Bytes that an entry of an object takes beside its name and its value.
 const ENTRY_BYTES: usize = 64;
 
 /// The columns of an answer: their names, each once, and their types.
@@ -35,15 +35,18 @@ struct Column {
 }
 
 impl Columns {
-    /// The columns that `fields` stand for. A name that was there before gets `_2`, `_3` and so on.
+    /// The columns that `fields` stand for. A name that was there before gets `_2`, `_3` and so on; one that the engine
+    /// made of an expression with literals is `column_` and its place.
     pub(crate) fn new<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Self {
         let mut columns: Vec<Column> = Vec::new();
         let mut seen: HashMap<String, usize> = HashMap::new();
         for field in fields {
-            let mut name = field.name().clone();
+            let place = columns.len() + 1;
+            let given = if shows_literals(field.name()) { format!("column_{place}") } else { field.name().clone() };
+            let mut name = given.clone();
             while let Some(count) = seen.get_mut(&name) {
                 *count += 1;
-                name = format!("{}_{count}", field.name());
+                name = format!("{given}_{count}");
             }
             seen.insert(name.clone(), 1);
             columns.push(Column { name, kind: kind(field), json: Document::of_metadata(field.metadata()).is_some() });
@@ -82,6 +85,22 @@ impl Columns {
             })
             .collect()
     }
+}
+
+/// Whether a name holds literals as the engine writes them, such as `Int64(1)`: nobody chose such a name.
+fn shows_literals(name: &str) -> bool {
+    const TYPES: [&str; 9] = [
+        "Int64(",
+        "UInt64(",
+        "Float64(",
+        "Utf8(",
+        "Utf8View(",
+        "LargeUtf8(",
+        "Boolean(",
+        "Decimal128(",
+        "MonthDayNano(",
+    ];
+    name == "NULL" || TYPES.iter().any(|literal| name.contains(literal))
 }
 
 /// How many values the JSON in a text can have: one begins it, and every other one follows one of these characters.
@@ -283,6 +302,13 @@ mod tests {
         .unwrap();
         let entries = 2 * (VALUE_BYTES + ENTRY_BYTES) + "a".len() + "text".len();
         assert_eq!(columns.weight(&batch, 0), entries + 11 + 4 * VALUE_BYTES + 1_000);
+    }
+
+    #[test]
+    fn literals_are_no_names() {
+        let fields = ["Int64(1)", "n", "count(Int64(1))", "n"].map(|name| Field::new(name, DataType::Int64, true));
+        let names: Vec<_> = Columns::new(&fields).infos().into_iter().map(|column| column.name).collect();
+        assert_eq!(names, ["column_1", "n", "column_3", "n_2"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A log schema: YAML that types a log type, read and checked.
 
+pub(crate) mod admission;
 mod yaml;
 
 use margay_domain::lake::LakeError;
@@ -10,9 +11,9 @@ use crate::{
     timestamp::TimeFormat,
 };
 
-/// A schema has at most so many fields at its top; more is a mistake or an attack.
+/// A schema has at most this many fields at its top; more is a mistake or an attack.
 const MAX_FIELDS: usize = 2000;
-/// Objects and arrays lie in each other at most so deep; this also ends definitions that contain themselves.
+/// Objects and arrays lie in each other at most this deep; this also ends definitions that contain themselves.
 const MAX_DEPTH: usize = 24;
 
 /// A log schema, ready for use.
@@ -35,6 +36,8 @@ pub(crate) struct Field {
     pub(crate) name: String,
     /// The column, for fields at the top.
     pub(crate) column: String,
+    /// Other names that the key may have; the first name counts if both are there.
+    pub(crate) aliases: Vec<String>,
     /// What it holds.
     pub(crate) description: String,
     /// Its type.
@@ -85,7 +88,22 @@ pub(crate) enum Kind {
     },
 }
 
+impl Field {
+    /// Whether its name is `name`, in any case.
+    fn is_named(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
 impl Kind {
+    fn has_event_time(&self) -> bool {
+        match self {
+            Self::Timestamp { event_time, .. } => *event_time,
+            Self::Object { fields, .. } => fields.iter().any(|field| field.kind.has_event_time()),
+            _ => false,
+        }
+    }
+
     /// Whether a text is to be read as JSON.
     pub(crate) const fn embedded(&self) -> bool {
         matches!(
@@ -96,6 +114,11 @@ impl Kind {
 }
 
 impl Schema {
+    /// Whether any of its fields may hold the time of an event.
+    pub(crate) fn has_event_time(&self) -> bool {
+        self.fields.iter().any(|field| field.kind.has_event_time())
+    }
+
     /// Reads and checks the YAML of the schema of `name`.
     pub(crate) fn parse(name: &str, spec: &str) -> Result<Self, LakeError> {
         let bad = |message: String| LakeError::BadSchema { name: name.to_owned(), message };
@@ -118,6 +141,12 @@ impl Schema {
             if is_standard(&field.column) {
                 return Err(format!("field {}: the column {} is added to every table", field.name, field.column));
             }
+            // A name that is a field and an alias would give the value now to one, now to the other.
+            if let Some(alias) =
+                field.aliases.iter().find(|alias| self.fields.iter().any(|other| other.is_named(alias)))
+            {
+                return Err(format!("field {}: its alias {alias} is the name of a field", field.name));
+            }
             if let Some(other) = columns.insert(field.column.as_str(), field.name.as_str()) {
                 return Err(format!("the fields {other} and {} would share the column {}", field.name, field.column));
             }
@@ -138,8 +167,8 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// A field by its name.
-pub(crate) fn field(name: String, description: String, kind: Kind) -> Field {
-    Field { column: column_name(&name), name, description, kind }
+pub(crate) fn field(name: String, aliases: Vec<String>, description: String, kind: Kind) -> Field {
+    Field { column: column_name(&name), name, aliases, description, kind }
 }
 
 #[cfg(test)]
@@ -212,7 +241,15 @@ fields: [{ name: x, type: ref, target: a }]
             ("fields: [{ name: A, type: string }, { name: a, type: int }]", "share"),
             ("fields: [{ name: p_row_id, type: string }]", "every table"),
             ("schema: Custom.Other\nfields: [{ name: a, type: string }]", "Custom.Other"),
-            ("parser: { xml: {} }\nfields: [{ name: a, type: string }]", "xml"),
+            ("parser: { xml: {} }\nfields: [{ name: a, type: string }]", "parser: xml cannot be used"),
+            ("parser: { csv: { delimiter: ',' } }\nfields: [{ name: a, type: string }]", "Margay reads JSON"),
+            ("fields:\n  - name: a\n    type: string\n    concat: { paths: [a] }", "line 4"),
+            ("fields:\n  - name: a\n    type: string\n    concat: { paths: [a] }", "takes values as they are"),
+            (
+                "fields: [{ name: a, type: object, fields: [{ name: b, type: int, rename: { from: c } }] }]",
+                "at the top",
+            ),
+            ("fields: [{ name: a, type: int, aliases: [B] }, { name: b, type: int }]", "alias"),
             ("fields: [", "line"),
         ] {
             let message = problem(spec);

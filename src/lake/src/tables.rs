@@ -16,13 +16,13 @@ use url::Url;
 
 use crate::{
     columns::{self, ColumnType, EVENT_TIME, PARSE_TIME},
-    errors::{is_conflict, storage, unavailable},
+    errors::{is_conflict, one_line, storage, unavailable, unreadable},
     schema::Schema,
 };
 
 /// The folder in which a Delta table keeps its log; a folder without it is no table.
 const DELTA_LOG: &str = "_delta_log";
-/// So often a change of a table's columns is tried when other programs change it too.
+/// How often a change of a table's columns is tried when other programs change it too.
 const ATTEMPTS: usize = 5;
 
 /// The folder of a table of log events: `<root>/panther_logs.public/<table>`.
@@ -81,7 +81,9 @@ impl Tables {
             match known.update_state().await {
                 Ok(()) => return Ok(Some(known.clone())),
                 // Somebody may have removed the folder; then it is read anew.
-                Err(error) => tracing::warn!(%error, table, "a table could not be brought up to date"),
+                Err(error) => {
+                    tracing::warn!(error = one_line(&error), table, "a table could not be brought up to date");
+                }
             }
             *loaded = None;
         }
@@ -94,7 +96,7 @@ impl Tables {
                 Ok(Some(fresh))
             }
             Err(DeltaTableError::NotATable(_)) => Ok(None),
-            Err(error) => Err(storage(&error)),
+            Err(error) => Err(unreadable(table, &error)),
         }
     }
 

@@ -123,6 +123,7 @@ pub(super) fn alert(detection: &Detection, finding: &Finding, number: usize, now
         updated_by: None,
         assignee_id: None,
         events: Vec::new(),
+        withheld: false,
     }
 }
 

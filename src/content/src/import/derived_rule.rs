@@ -10,12 +10,14 @@ use margay_domain::{
 use super::{
     document::Document,
     keys::{KeyResult, Keys},
+    lines::Lines,
 };
 
 /// A derived rule that waits until every file has been read.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) path: PathBuf,
+    pub(super) lines: Lines,
     pub(super) document: Document,
 }
 

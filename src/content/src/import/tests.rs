@@ -207,9 +207,9 @@ fn what_detections_share_has_ids_of_its_own() {
     assert_eq!(
         messages,
         [
-            "b.yml: the id \"office_helpers\" is used in a.yml already; every global helper needs its own",
-            "b.yml, document 2: the id \"Office.Door\" is used in a.yml already; every data model needs its own",
-            "b.yml, document 3: the id \"Office.Lift\" is used in a.yml already; every data model needs its own",
+            "b.yml, line 2: the id \"office_helpers\" is used in a.yml already; every global helper needs its own",
+            "b.yml, document 2, line 10: the id \"Office.Door\" is used in a.yml already; every data model needs its own",
+            "b.yml, document 3, line 22: the id \"Office.Lift\" is used in a.yml already; every data model needs its own",
         ]
     );
 }
@@ -406,7 +406,7 @@ fn links_neither_loop_nor_lead_out() {
         messages,
         [
             "a/out.yml: is a link that leads out of the imported folder",
-            "a/x.yml: `Filename`: custom_rule.py is a link that leads out of the imported folder",
+            "a/x.yml, line 7: `Filename`: custom_rule.py is a link that leads out of the imported folder",
         ]
     );
 }

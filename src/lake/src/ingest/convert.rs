@@ -14,11 +14,14 @@ use datafusion::arrow::{
 use margay_domain::{clock::Timestamp, entropy::Entropy};
 use serde_json::{Map, Value};
 
-use super::indicators::{Any, Scan};
+use super::{
+    documents::Event,
+    indicators::{Any, Indicator, Scan},
+};
 use crate::{
     columns::{
-        ANY, ColumnType, EVENT_TIME, LOG_TYPE, PARSE_TIME, ROW_ID, SCHEMA_VERSION, SOURCE_ID, SOURCE_LABEL, Scalar,
-        UNMAPPED,
+        ANY, ColumnType, EVENT_TIME, EVENT_TIME_SOURCE, LOG_TYPE, PARSE_TIME, ROW_ID, SCHEMA_VERSION, SOURCE_ID,
+        SOURCE_LABEL, Scalar, UNMAPPED,
     },
     schema::{Field, Kind, Schema},
     timestamp::{self, TimeFormat},
@@ -27,12 +30,19 @@ use crate::{
 /// The source of events that were not received from a configured log source.
 const INGEST_SOURCE: &str = "ingest";
 
+/// What logs write for a value that is not there.
+const NOTHING: [&str; 2] = ["", "-"];
+
+/// At most this much of a value that is no time is told, in characters.
+const MAX_TOLD: usize = 40;
+
 /// Where the value of a column comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     /// The field of the schema at this position.
     Field(usize),
     EventTime,
+    EventTimeSource,
     LogType,
     RowId,
     ParseTime,
@@ -68,6 +78,8 @@ struct EventTime {
     field: usize,
     keys: Vec<String>,
     formats: Vec<TimeFormat>,
+    /// Its name with those of the objects around it.
+    path: String,
 }
 
 impl Plan {
@@ -80,7 +92,10 @@ impl Plan {
             exact.insert(field.name.clone(), position);
             folded.entry(field.name.to_lowercase()).or_insert(position);
             folded.entry(field.column.clone()).or_insert(position);
-            find_event_times(field, position, &mut Vec::new(), &mut event_times);
+            for alias in &field.aliases {
+                folded.entry(alias.to_lowercase()).or_insert(position);
+            }
+            find_event_times(field, (position, &field.name), &mut Vec::new(), &mut event_times);
         }
         let origins = table.fields().iter().map(|column| origin(column, schema)).collect();
         let fields = schema.fields.iter();
@@ -105,11 +120,46 @@ impl Plan {
         self.folded.get(&key.to_lowercase()).map(|position| (*position, false))
     }
 
-    fn event_time(&self, slots: &[Option<(String, Value)>]) -> Option<Timestamp> {
-        self.event_times.iter().find_map(|candidate| {
+    /// Whether the schema or the lake itself has a use for a member of that name.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        name.starts_with("p_") || self.field_of(name).is_some()
+    }
+
+    /// The fields that may hold the time of the event and do hold something, in the order of the schema.
+    fn event_times<'a>(
+        &'a self,
+        slots: &'a [Option<(String, Value)>],
+    ) -> impl Iterator<Item = (&'a EventTime, &'a Value)> {
+        self.event_times.iter().filter_map(|candidate| {
             let (_, top) = slots.get(candidate.field)?.as_ref()?;
             let value = candidate.keys.iter().try_fold(top, |value, key| value.get(key))?;
-            timestamp::read_value(&candidate.formats, value)
+            (!is_nothing(value)).then_some((candidate, value))
+        })
+    }
+
+    /// The time of an event: from its fields in their formats, from the one that came with it, from its fields in any
+    /// format. The error is what was found instead, if anything was.
+    fn time_of(
+        &self,
+        slots: &[Option<(String, Value)>],
+        given: Option<&Value>,
+    ) -> Result<(Timestamp, String), Option<String>> {
+        let own = self.event_times(slots).find_map(|(candidate, value)| {
+            timestamp::read_value(&candidate.formats, value).map(|time| (time, candidate.path.clone()))
+        });
+        let given = || {
+            let time =
+                timestamp::read_value(&[TimeFormat::Rfc3339], given?).or_else(|| timestamp::guess_value(given?))?;
+            Some((time, EVENT_TIME.to_owned()))
+        };
+        let guessed = || {
+            self.event_times(slots)
+                .find_map(|(candidate, value)| Some((timestamp::guess_value(value)?, candidate.path.clone())))
+        };
+        own.or_else(given).or_else(guessed).ok_or_else(|| {
+            let (candidate, value) = self.event_times(slots).next()?;
+            let text: String = value.to_string().chars().take(MAX_TOLD).collect();
+            Some(format!("{} is {text}", candidate.path))
         })
     }
 }
@@ -120,6 +170,7 @@ fn origin(column: &FieldRef, schema: &Schema) -> Origin {
     }
     match column.name().as_str() {
         EVENT_TIME => Origin::EventTime,
+        EVENT_TIME_SOURCE => Origin::EventTimeSource,
         LOG_TYPE => Origin::LogType,
         ROW_ID => Origin::RowId,
         PARSE_TIME => Origin::ParseTime,
@@ -134,15 +185,20 @@ fn origin(column: &FieldRef, schema: &Schema) -> Origin {
     }
 }
 
-fn find_event_times(field: &Field, top: usize, keys: &mut Vec<String>, found: &mut Vec<EventTime>) {
+fn find_event_times(field: &Field, (top, top_name): (usize, &str), keys: &mut Vec<String>, found: &mut Vec<EventTime>) {
     match &field.kind {
         Kind::Timestamp { formats, event_time: true } => {
-            found.push(EventTime { field: top, keys: keys.clone(), formats: formats.clone() });
+            let mut path = top_name.to_owned();
+            for key in &*keys {
+                path.push('.');
+                path.push_str(key);
+            }
+            found.push(EventTime { field: top, keys: keys.clone(), formats: formats.clone(), path });
         }
         Kind::Object { fields, .. } => {
             for inner in fields {
                 keys.push(inner.name.clone());
-                find_event_times(inner, top, keys, found);
+                find_event_times(inner, (top, top_name), keys, found);
                 keys.pop();
             }
         }
@@ -193,6 +249,21 @@ pub(crate) struct RowRef {
     pub(crate) event_time: Timestamp,
 }
 
+/// What became of an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// Its row.
+    pub(crate) row: RowRef,
+    /// How many values did not fit their column.
+    pub(crate) misfits: u64,
+    /// That it has no time that can be read, and what is in the field for it.
+    pub(crate) without_time: Option<NoTime>,
+}
+
+/// An event has no time that can be read: what is there instead.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoTime(pub(crate) Option<String>);
+
 /// Rows that become one batch.
 pub(crate) struct Rows {
     plan: Arc<Plan>,
@@ -214,12 +285,12 @@ impl Rows {
         self.count
     }
 
-    /// Adds an event; returns what identifies its row and how many values did not fit their column.
-    pub(crate) fn push(&mut self, event: Map<String, Value>, ids: &mut RowIds) -> (RowRef, u64) {
+    /// Adds an event. With `timed` only one with a time that can be read; the others are an error.
+    pub(crate) fn push(&mut self, event: Event, ids: &mut RowIds, timed: bool) -> Result<Pushed, NoTime> {
         let plan = Arc::clone(&self.plan);
         let mut unmapped = Map::new();
         let mut given_time = None;
-        for (key, value) in event {
+        for (key, value) in event.members {
             match plan.field_of(&key) {
                 Some((position, exact)) => self.place(position, exact, key, value, &mut unmapped),
                 None if key == EVENT_TIME => given_time = Some(value),
@@ -231,7 +302,16 @@ impl Rows {
             }
         }
         self.unpack(&plan);
-        let event_time = choose_time(&plan, plan.event_time(&self.slots), given_time, &mut unmapped);
+        let time = plan.time_of(&self.slots, given_time.as_ref());
+        if let (true, Err(found)) = (timed, &time) {
+            self.slots.iter_mut().for_each(|slot| *slot = None);
+            return Err(NoTime(found.clone()));
+        }
+        let source = time.as_ref().map_or(PARSE_TIME, |(_, source)| source.as_str());
+        if let Some(value) = given_time.filter(|value| !is_nothing(value) && source != EVENT_TIME) {
+            unmapped.insert(EVENT_TIME.to_owned(), value);
+        }
+        let event_time = time.as_ref().map_or(plan.now, |(time, _)| timestamp::floor_to_millis(*time));
         self.any.clear();
         for (slot, field) in self.slots.iter().zip(&plan.fields) {
             if let (Some((_, value)), Some(scan)) = (slot, &field.scan) {
@@ -239,9 +319,9 @@ impl Rows {
             }
         }
         let row = RowRef { row_id: ids.next(), event_time };
-        let misfits = self.append(&plan, &row, unmapped);
+        let misfits = self.append(&plan, &row, source, unmapped, event.overwritten);
         self.count += 1;
-        (row, misfits)
+        Ok(Pushed { row, misfits, without_time: time.err().map(NoTime) })
     }
 
     /// Puts a value where its field is; of two keys that differ only in case the exact one wins.
@@ -267,12 +347,20 @@ impl Rows {
         }
     }
 
-    fn append(&mut self, plan: &Plan, row: &RowRef, mut unmapped: Map<String, Value>) -> u64 {
+    fn append(
+        &mut self,
+        plan: &Plan,
+        row: &RowRef,
+        time_source: &str,
+        mut unmapped: Map<String, Value>,
+        overwritten: Vec<(String, Value)>,
+    ) -> u64 {
         let mut misfits = 0;
         let mut rest = None;
         for (builder, origin) in self.builders.iter_mut().zip(&plan.origins) {
             match origin {
                 Origin::EventTime => builder.append(Cell::Timestamp(row.event_time.as_micros())),
+                Origin::EventTimeSource => builder.append(Cell::Text(time_source.into())),
                 Origin::LogType => builder.append(Cell::Text(plan.log_type.as_str().into())),
                 Origin::RowId => builder.append(Cell::Text(row.row_id.as_str().into())),
                 Origin::ParseTime => builder.append(Cell::Timestamp(plan.now.as_micros())),
@@ -302,6 +390,9 @@ impl Rows {
         for (key, value) in self.slots.iter_mut().filter_map(Option::take) {
             unmapped.insert(key, value);
         }
+        for (path, value) in overwritten {
+            keep(&mut unmapped, &path, value);
+        }
         if let Some(builder) = rest {
             let cell =
                 if unmapped.is_empty() { Cell::Null } else { Cell::Text(Value::Object(unmapped).to_string().into()) };
@@ -321,18 +412,21 @@ impl Rows {
     }
 }
 
-/// The time of the event: from its fields, else the one that came with it, else the present.
-fn choose_time(
-    plan: &Plan,
-    own: Option<Timestamp>,
-    given: Option<Value>,
-    unmapped: &mut Map<String, Value>,
-) -> Timestamp {
-    let from_given = given.as_ref().and_then(|value| timestamp::read_value(&[TimeFormat::Rfc3339], value));
-    if let Some(value) = given.filter(|value| !is_empty(value) && (own.is_some() || from_given.is_none())) {
-        unmapped.insert(EVENT_TIME.to_owned(), value);
+/// Keeps a value under its path, or under the path with a number if there is one already.
+fn keep(unmapped: &mut Map<String, Value>, path: &str, value: Value) {
+    let numbered = (2..).map(|number: u32| format!("{path}#{number}"));
+    let mut names = std::iter::once(path.to_owned()).chain(numbered);
+    if let Some(name) = names.find(|name| !unmapped.contains_key(name)) {
+        unmapped.insert(name, value);
     }
-    own.or(from_given).map_or(plan.now, timestamp::floor_to_millis)
+}
+
+/// Whether a value says that there is none.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::String(text) => NOTHING.contains(&text.trim()),
+        other => is_empty(other),
+    }
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -360,7 +454,7 @@ enum Cell<'a> {
 
 /// `value` as it goes into a column; `None` if it does not fit.
 fn cell_of<'a>(column: Option<ColumnType>, kind: &Kind, value: &'a Value) -> Option<Cell<'a>> {
-    if value.is_null() {
+    if value.is_null() || (takes_no_text(kind) && is_nothing(value) && value.is_string()) {
         return Some(Cell::Null);
     }
     match column? {
@@ -387,6 +481,15 @@ fn cell_of<'a>(column: Option<ColumnType>, kind: &Kind, value: &'a Value) -> Opt
     }
 }
 
+/// Whether a dash in such a field is no text, but says that there is no value.
+fn takes_no_text(kind: &Kind) -> bool {
+    match kind {
+        Kind::Int | Kind::BigInt | Kind::Float | Kind::Boolean | Kind::Timestamp { .. } => true,
+        Kind::String { indicators } => indicators.contains(&Indicator::Ip),
+        Kind::Array { .. } | Kind::Object { .. } | Kind::Json { .. } => false,
+    }
+}
+
 fn scalar_of<'a>(scalar: Scalar, kind: &Kind, value: &'a Value) -> Option<Cell<'a>> {
     match (scalar, value) {
         (Scalar::Text, Value::String(text)) => Some(Cell::Text(text.as_str().into())),
@@ -405,7 +508,8 @@ fn scalar_of<'a>(scalar: Scalar, kind: &Kind, value: &'a Value) -> Option<Cell<'
                 Kind::Timestamp { formats, .. } => formats.as_slice(),
                 _ => &[TimeFormat::Rfc3339],
             };
-            timestamp::read_value(formats, value).map(|time| Cell::Timestamp(time.as_micros()))
+            let time = timestamp::read_value(formats, value).or_else(|| timestamp::guess_value(value));
+            time.map(|time| Cell::Timestamp(time.as_micros()))
         }
         _ => None,
     }
@@ -592,9 +696,9 @@ fields:
         let (mut refs, mut misfits) = (Vec::new(), 0);
         for event in events {
             let Value::Object(event) = event else { panic!("not an object") };
-            let (row, wrong) = rows.push(event, &mut ids);
-            refs.push(row);
-            misfits += wrong;
+            let pushed = rows.push(Event { members: event, ..Event::default() }, &mut ids, false).unwrap();
+            refs.push(pushed.row);
+            misfits += pushed.misfits;
         }
         (rows.finish().unwrap(), refs, misfits)
     }
@@ -673,6 +777,66 @@ fields:
         assert_eq!(unmapped(&batch, 1), json!({"p_event_time": "2026-01-01 03:00:00.000000000"}));
         assert_eq!(unmapped(&batch, 2), Value::Null);
         assert_eq!(unmapped(&batch, 3), json!({"p_event_time": "redacted"}));
+        let sources: Vec<_> = (0..4).filter_map(|row| text(&batch, EVENT_TIME_SOURCE, row)).collect();
+        assert_eq!(sources, ["when", "later", "p_event_time", "p_parse_time"]);
+    }
+
+    #[test]
+    fn a_time_in_another_format_is_a_time() {
+        let (batch, refs, misfits) = rows(vec![
+            json!({"later": "2026-01-01 02:00:00000000"}),
+            json!({"later": 1_767_225_600_000_i64}),
+            json!({"when": "-", "later": "Thu, 01 Jan 2026 00:00:00 GMT"}),
+        ]);
+        let times: Vec<_> = refs.iter().map(|row| row.event_time.to_rfc3339()).collect();
+        assert_eq!(times, ["2026-01-01T02:00:00.000Z", "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z"]);
+        assert_eq!(misfits, 0);
+        assert!(batch.column_by_name("later").unwrap().null_count() == 0 && unmapped(&batch, 2).is_null());
+    }
+
+    #[test]
+    fn an_event_without_a_time_is_told_and_may_be_refused() {
+        let schema = Schema::parse("Custom.Test", SPEC).unwrap();
+        let now = Timestamp::parse("2026-01-02T03:04:05.678901Z").unwrap();
+        let plan = Arc::new(Plan::new(&schema, 3, table(&schema), now));
+        let mut ids = RowIds::new(now, Arc::new(SeededEntropy::new(1)));
+        let mut rows = Rows::new(plan);
+        let event = |value: Value| Event { members: value.as_object().unwrap().clone(), ..Event::default() };
+        for (value, found) in [
+            (json!({"userName": "a"}), None),
+            (json!({"when": "-", "userName": "a"}), None),
+            (json!({"when": "redacted", "userName": "a"}), Some("when is \"redacted\"".to_owned())),
+        ] {
+            let pushed = rows.push(event(value.clone()), &mut ids, false).unwrap();
+            assert_eq!(pushed.without_time, Some(NoTime(found.clone())), "{value}");
+            assert_eq!(rows.push(event(value), &mut ids, true), Err(NoTime(found)));
+        }
+        let pushed = rows.push(event(json!({"when": 1_767_225_600})), &mut ids, true).unwrap();
+        assert_eq!((pushed.without_time, rows.len()), (None, 4));
+        // Nothing of an event that was refused is left for the next one.
+        assert_eq!(text(&rows.finish().unwrap(), "username", 3), None);
+    }
+
+    #[test]
+    fn a_dash_is_no_value_where_no_text_can_be() {
+        let (batch, _, misfits) = rows(vec![json!({
+            "when": "-", "port": "-", "ok": "", "userName": "-", "detail": "-", "tags": ["-"],
+        })]);
+        assert_eq!(misfits, 1, "only the object");
+        assert_eq!(unmapped(&batch, 0), json!({"detail": "-"}));
+        assert_eq!(text(&batch, "username", 0).as_deref(), Some("-"));
+        assert!(batch.column_by_name("port").unwrap().is_null(0) && batch.column_by_name("when").unwrap().is_null(0));
+    }
+
+    #[test]
+    fn what_a_later_key_overwrote_is_kept() {
+        let schema = Schema::parse("Custom.Test", SPEC).unwrap();
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let mut rows = Rows::new(Arc::new(Plan::new(&schema, 3, table(&schema), now)));
+        let overwritten = ["userName", "userName", "x.y"].map(|path| (path.to_owned(), json!(path.len()))).to_vec();
+        let event = Event { overwritten, ..Event::default() };
+        rows.push(event, &mut RowIds::new(now, Arc::new(SeededEntropy::new(1))), false).unwrap();
+        assert_eq!(unmapped(&rows.finish().unwrap(), 0), json!({"userName": 8, "userName#2": 8, "x.y": 3}));
     }
 
     #[test]

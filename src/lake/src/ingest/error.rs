@@ -4,15 +4,24 @@ use std::{error::Error, fmt, io, path::PathBuf};
 
 use margay_domain::lake::LakeError;
 
+use super::input::Input;
+
 /// Why a file was not ingested. Nothing of it is stored then.
 #[derive(Debug)]
 pub enum IngestError {
-    /// The file cannot be read.
+    /// The input cannot be read.
     Input {
-        /// The file.
-        path: PathBuf,
+        /// Where it is from.
+        input: Input,
         /// Why.
         reason: io::Error,
+    },
+    /// The input holds no JSON.
+    Format {
+        /// Where it is from.
+        input: Input,
+        /// What it is.
+        format: &'static str,
     },
     /// The file for rejected lines cannot be written.
     Rejects {
@@ -33,10 +42,14 @@ pub enum IngestError {
 impl fmt::Display for IngestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Input { path, reason } if reason.kind() == io::ErrorKind::NotFound => {
-                write!(f, "there is no file {}; check the name and the folder", path.display())
+            Self::Input { input, reason } if reason.kind() == io::ErrorKind::NotFound => {
+                write!(f, "there is no file {input}; check the name and the folder")
             }
-            Self::Input { path, reason } => write!(f, "the file {} cannot be read: {reason}", path.display()),
+            Self::Input { input: Input::Standard, reason } => write!(f, "standard input cannot be read: {reason}"),
+            Self::Input { input, reason } => write!(f, "the file {input} cannot be read: {reason}"),
+            Self::Format { input, format } => {
+                write!(f, "{input} is {format}; Margay reads JSON, also compressed with gzip or zstd")
+            }
             Self::Rejects { path, reason } => write!(
                 f,
                 "the file {} for rejected lines cannot be written: {reason}; nothing was stored, name another file with \
@@ -58,7 +71,7 @@ impl Error for IngestError {
         match self {
             Self::Lake(error) => error.source(),
             // Their reason is part of the sentence.
-            Self::Input { .. } | Self::Rejects { .. } | Self::RejectsAreInput { .. } => None,
+            Self::Input { .. } | Self::Format { .. } | Self::Rejects { .. } | Self::RejectsAreInput { .. } => None,
         }
     }
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::{Field, Kind, MAX_DEPTH, Schema, field};
 use crate::{ingest::indicators::Indicator, timestamp::TimeFormat};
 
-/// The parsers that a schema may name. The lake itself reads JSON lines.
-const PARSERS: [&str; 5] = ["csv", "fastmatch", "regex", "script", "native"];
+/// Keys of the field that change values, which the lake does not do.
+const TRANSFORMS: [&str; 4] = ["copy", "concat", "split", "mask"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -33,6 +33,9 @@ struct SchemaYaml {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct TypeYaml {
     name: Option<String>,
+    #[serde(default)]
+    aliases: Vec<String>,
+    rename: Option<RenameYaml>,
     #[serde(default, rename = "required")]
     _required: bool,
     #[serde(default)]
@@ -58,30 +61,36 @@ struct TypeYaml {
     target: Option<String>,
 }
 
+/// How the field spells an alias.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RenameYaml {
+    from: String,
+}
+
 type Definitions = BTreeMap<String, TypeYaml>;
 
 /// Reads the YAML of the schema of `name`.
 pub(super) fn read(name: &str, spec: &str) -> Result<Schema, String> {
-    let yaml: SchemaYaml = serde_norway::from_str(spec).map_err(|error| error.to_string())?;
+    let yaml: SchemaYaml = serde_norway::from_str(spec).map_err(|error| explain(&error.to_string()))?;
     if let Some(other) = yaml.schema.filter(|other| other != name) {
         return Err(format!("it says that it is the schema of {other}"));
     }
-    if let Some(parser) = &yaml.parser {
-        check_parser(parser)?;
+    if let Some(parser) = yaml.parser.as_ref().and_then(|parser| parser.keys().next()) {
+        return Err(format!(
+            "parser: {parser} cannot be used, because Margay reads JSON; write the events as JSON, one on each line, and              leave parser out"
+        ));
     }
     let fields = yaml.fields.iter().map(|f| read_field(f, "", &yaml.definitions, 0)).collect::<Result<_, _>>()?;
     Ok(Schema { name: name.to_owned(), description: yaml.description, reference_url: yaml.reference_url, fields })
 }
 
-fn check_parser(parser: &BTreeMap<String, serde_norway::Value>) -> Result<(), String> {
-    let mut names = parser.keys();
-    let (Some(only), None) = (names.next(), names.next()) else {
-        return Err("parser: exactly one parser can be named".to_owned());
-    };
-    if PARSERS.contains(&only.as_str()) {
-        return Ok(());
+/// The reader's message, and what to do where it is not clear from that.
+fn explain(message: &str) -> String {
+    match TRANSFORMS.iter().find(|key| message.contains(&format!("unknown field `{key}`"))) {
+        Some(key) => format!("{message}; Margay takes values as they are, so leave {key} out"),
+        None => message.to_owned(),
     }
-    Err(format!("parser: {only} is not one of {}", PARSERS.join(", ")))
 }
 
 fn read_field(yaml: &TypeYaml, path: &str, definitions: &Definitions, depth: usize) -> Result<Field, String> {
@@ -93,7 +102,12 @@ fn read_field(yaml: &TypeYaml, path: &str, definitions: &Definitions, depth: usi
     };
     let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     let kind = read_kind(yaml, &path, definitions, depth)?;
-    Ok(field(name.to_owned(), yaml.description.clone(), kind))
+    let aliases: Vec<String> =
+        yaml.aliases.iter().chain(yaml.rename.as_ref().map(|rename| &rename.from)).cloned().collect();
+    if !aliases.is_empty() && depth > 0 {
+        return Err(format!("field {path}: aliases and rename can be used for fields at the top only"));
+    }
+    Ok(field(name.to_owned(), aliases, yaml.description.clone(), kind))
 }
 
 fn read_kind(yaml: &TypeYaml, path: &str, definitions: &Definitions, depth: usize) -> Result<Kind, String> {

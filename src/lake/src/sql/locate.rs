@@ -35,8 +35,7 @@ const ALIASES: [(&str, &str); 12] = [
 /// Line and column of what `message` is about: a cast, a name, a value or an operator that it mentions, in this order;
 /// else the beginning of the statement.
 pub(crate) fn find_place(sql: &str, message: &str) -> (u64, u64) {
-    let tokens = Tokenizer::new(&SnowflakeDialect {}, sql).tokenize_with_location().unwrap_or_default();
-    let tokens: Vec<_> = tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let tokens = significant(sql);
     cast(&tokens, message)
         .or_else(|| mentioned(&tokens, message))
         .or_else(|| operator(&tokens, message))
@@ -45,17 +44,128 @@ pub(crate) fn find_place(sql: &str, message: &str) -> (u64, u64) {
         .unwrap_or((1, 1))
 }
 
+/// What of a statement may have met a value that it cannot take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Culprits {
+    /// One of these operators or functions.
+    Tokens(&'static [&'static str]),
+    /// A function whose name begins so.
+    Functions(&'static str),
+    /// What makes values of a type, by the beginning of the engine's word for it.
+    Conversions(&'static str),
+    /// Anything.
+    Unknown,
+}
+
+/// Functions that read values of a type, by the beginning of the engine's word for it.
+const READERS: [(&str, &[&str]); 3] = [
+    (
+        "Timestamp",
+        &["to_timestamp", "try_to_timestamp", "date_trunc", "date_part", "dateadd", "datediff", "time_slice"],
+    ),
+    ("Date", &["to_date", "date_trunc", "date_part"]),
+    ("Time", &["to_time"]),
+];
+
+/// Where a statement met a value that it cannot take, and what the statement calls it.
+#[derive(Debug)]
+pub(crate) struct Spot {
+    /// Line and column.
+    pub(crate) position: (u64, u64),
+    /// `a value of name`, the text itself in quotes if it is written in the statement, or `a value`.
+    pub(crate) subject: String,
+}
+
+/// Finds the place of a failure from what may have failed. Of the engine's `message` only what the statement says in
+/// the very same words is used.
+pub(crate) fn spot(sql: &str, message: &str, culprits: Culprits) -> Spot {
+    let tokens = significant(sql);
+    let written = quoted(message).into_iter().filter(|text| !text.is_empty()).find_map(|text| {
+        tokens.iter().find(|token| matches!(&token.token, Token::SingleQuotedString(value) if value == text))
+    });
+    let found = match culprits {
+        Culprits::Conversions(_) if written.is_some() => written.map(|token| (token, Some(token.token.to_string()))),
+        Culprits::Conversions(kind) => conversion(&tokens, kind),
+        Culprits::Functions(beginning) => tokens
+            .iter()
+            .find(|token| matches!(&token.token, Token::Word(word) if begins_with(&word.value, beginning)))
+            .map(|token| (token, None)),
+        Culprits::Tokens(texts) => tokens
+            .iter()
+            .find(|token| texts.iter().any(|text| token.token.to_string().eq_ignore_ascii_case(text)))
+            .map(|token| (token, None)),
+        Culprits::Unknown => None,
+    };
+    let (token, subject) = found.map_or((tokens.first(), None), |(token, subject)| (Some(token), subject));
+    Spot {
+        position: token.and_then(|token| position(token.span.start)).unwrap_or((1, 1)),
+        subject: subject.unwrap_or_else(|| "a value".to_owned()),
+    }
+}
+
+/// The first cast to a type, or function that reads values of it, with the name of what it takes; else any cast.
+fn conversion<'a>(tokens: &'a [TokenWithSpan], kind: &str) -> Option<(&'a TokenWithSpan, Option<String>)> {
+    let readers = READERS.iter().find(|(of, _)| *of == kind).map_or(&[][..], |(_, readers)| *readers);
+    let is_reader = |token: &Token| match token {
+        Token::Word(word) => readers.iter().any(|reader| begins_with(&word.value, reader)),
+        _ => false,
+    };
+    let casts = || tokens.iter().enumerate().filter(|(_, token)| is_cast(&token.token));
+    let fits = |place: usize| tokens.get(place..).and_then(target).and_then(engine_type) == Some(kind);
+    let (place, token) = casts()
+        .find(|(place, _)| fits(*place))
+        .or_else(|| tokens.iter().enumerate().find(|(_, token)| is_reader(&token.token)))
+        .or_else(|| casts().next())?;
+    Some((token, taken(tokens, place).map(|name| format!("a value of {name}"))))
+}
+
+/// The column that a cast or a call at a place takes, if it is a plain one.
+fn taken(tokens: &[TokenWithSpan], place: usize) -> Option<&str> {
+    let word = |place: Option<usize>| match tokens.get(place?).map(|token| &token.token) {
+        Some(Token::Word(word)) => Some(word.value.as_str()),
+        _ => None,
+    };
+    if tokens.get(place).is_some_and(|token| token.token == Token::DoubleColon) {
+        return word(place.checked_sub(1));
+    }
+    if tokens.get(place + 1).is_none_or(|token| token.token != Token::LParen) {
+        return None;
+    }
+    let mut last = place + 2;
+    while tokens.get(last + 1).is_some_and(|token| token.token == Token::Period) {
+        last += 2;
+    }
+    match tokens.get(last + 1).map(|token| &token.token) {
+        Some(Token::Comma | Token::RParen) => word(Some(last)),
+        Some(Token::Word(next)) if next.keyword == Keyword::AS => word(Some(last)),
+        _ => None,
+    }
+}
+
+fn begins_with(name: &str, beginning: &str) -> bool {
+    name.get(..beginning.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(beginning))
+}
+
+fn is_cast(token: &Token) -> bool {
+    match token {
+        Token::DoubleColon => true,
+        Token::Word(word) => word.keyword == Keyword::CAST,
+        _ => false,
+    }
+}
+
+/// The tokens of a statement without what lies between them.
+fn significant(sql: &str) -> Vec<TokenWithSpan> {
+    let tokens = Tokenizer::new(&SnowflakeDialect {}, sql).tokenize_with_location().unwrap_or_default();
+    tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect()
+}
+
 /// The cast that failed: the first one to the type that is named, else the first one.
 fn cast<'a>(tokens: &'a [TokenWithSpan], message: &str) -> Option<&'a TokenWithSpan> {
     let lower = message.to_ascii_lowercase();
     if !CASTS.iter().any(|sign| lower.contains(sign)) {
         return None;
     }
-    let is_cast = |token: &Token| match token {
-        Token::DoubleColon => true,
-        Token::Word(word) => word.keyword == Keyword::CAST,
-        _ => false,
-    };
     let casts = || tokens.iter().enumerate().filter(|(_, token)| is_cast(&token.token));
     let fits = |place: usize| {
         tokens.get(place..).and_then(target).and_then(engine_type).is_some_and(|kind| message.contains(kind))
@@ -135,7 +245,7 @@ fn aliased<'a>(tokens: &'a [TokenWithSpan], name: &str) -> Option<&'a TokenWithS
 }
 
 /// The parts of a text that stand in quotes. An apostrophe inside of a word is none.
-fn quoted(message: &str) -> Vec<&str> {
+pub(crate) fn quoted(message: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut open: Option<(char, usize)> = None;
     let mut before = ' ';

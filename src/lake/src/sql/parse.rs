@@ -9,13 +9,16 @@ use datafusion::sql::sqlparser::{
 };
 use margay_domain::lake::LakeError;
 
-use super::macros;
-use crate::errors::{bad_sql, parser};
+use super::{depth, macros};
+use crate::errors::{bad_sql, parser, shown};
 
 /// Longer statements are refused.
 const MAX_BYTES: usize = 100_000;
-/// So many operators may be chained. Trees are as deep as their chains are long, and dropping them takes stack.
+/// Operators of a statement. Trees are as deep as their chains are long, and dropping them takes stack.
 const MAX_OPERATORS: usize = 600;
+/// The parser's own limit of recursion. Never reached, because [`depth`] refuses earlier: near it the parser tries the
+/// alternatives of every level, which takes twice the time with each.
+const PARSER_DEPTH: usize = 400;
 
 /// A query as it was written.
 #[derive(Debug)]
@@ -32,7 +35,8 @@ pub(super) fn parse(sql: &str) -> Result<Parsed, LakeError> {
     let dialect = SnowflakeDialect {};
     let tokens = tokens(sql, &dialect)?;
     check_first_word(&tokens)?;
-    let statements = Parser::new(&dialect).with_tokens_with_locations(tokens).parse_statements();
+    let parser_of = Parser::new(&dialect).with_recursion_limit(PARSER_DEPTH);
+    let statements = parser_of.with_tokens_with_locations(tokens).parse_statements();
     let mut statements = statements.map_err(|error| at_the_end(parser(&error), sql))?.into_iter();
     let (Some(statement), None) = (statements.next(), statements.next()) else {
         return Err(LakeError::NotReadOnly(format!("{} statements", statements.count() + 2)));
@@ -58,6 +62,7 @@ fn tokens(sql: &str, dialect: &dyn Dialect) -> Result<Vec<TokenWithSpan>, LakeEr
     let mut tokens = Tokenizer::new(dialect, sql)
         .tokenize_with_location()
         .map_err(|error| bad_sql(error.message, position(error.location)))?;
+    depth::check(&tokens)?;
     let mut operators = 0;
     for token in &tokens {
         operators += levels(&token.token);
@@ -84,9 +89,8 @@ const fn levels(token: &Token) -> usize {
             | Keyword::JOIN => 1,
             _ => 0,
         },
-        // Each gets a check around it.
-        Token::StringConcat => 2,
-        Token::Plus
+        Token::StringConcat
+        | Token::Plus
         | Token::Minus
         | Token::Mul
         | Token::Div
@@ -129,7 +133,7 @@ fn read_only(query: Box<Query>) -> Result<Box<Query>, LakeError> {
 /// The refusal of a kind of statement.
 pub(super) fn not_read_only(kind: &str) -> LakeError {
     let article = if kind.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
-    LakeError::NotReadOnly(format!("{article} {kind} statement"))
+    LakeError::NotReadOnly(format!("{article} {} statement", shown(kind)))
 }
 
 fn first_word(text: &str) -> String {

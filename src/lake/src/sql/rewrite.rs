@@ -26,7 +26,7 @@ use super::{
 use crate::{
     columns::{EVENT_TIME, PARSE_TIME},
     errors::bad_sql,
-    functions::{JSON_PATH, SIZED},
+    functions::{self, JSON_PATH},
     timestamp,
 };
 
@@ -154,42 +154,19 @@ impl Rewriter {
                 *expr = json_path(take(value), steps, span);
             }
             Expr::Function(function) => {
-                check(function)?;
                 if let Some(expanded) = expand(function, self.now)? {
                     *expr = expanded;
                 } else if let Some(other) = replacement(function, self.now)? {
                     *expr = other;
+                } else {
+                    check(function)?;
                 }
-            }
-            Expr::Cast { expr: inner, data_type, .. } if has_fixed_size(data_type) => {
-                return Err(bad_sql(
-                    "an array of fixed size is not available; leave out the number",
-                    start(inner.span()),
-                ));
             }
             Expr::Cast { expr: inner, data_type, .. } => match cast_target(data_type) {
                 Target::Same => {}
                 Target::Nothing => *expr = take(inner),
                 Target::Other(other) => *data_type = other,
             },
-            // The engine computes these three without a function that could be held within limits.
-            Expr::BinaryOp { op: BinaryOperator::StringConcat, .. } => {
-                let span = expr.span();
-                *expr = call(SIZED, vec![take(expr)], span);
-            }
-            Expr::Array(array) => {
-                let span = array.span();
-                *expr = call("make_array", std::mem::take(&mut array.elem), span);
-            }
-            Expr::Overlay { expr: value, overlay_what, overlay_from, overlay_for } => {
-                let span = value.span();
-                let mut arguments = vec![take(value), take(overlay_what), take(overlay_from)];
-                arguments.extend(overlay_for.as_deref_mut().map(take));
-                *expr = call("overlay", arguments, span);
-            }
-            Expr::BinaryOp { op, right, .. } if is_pattern_match(op) && literal_text(right).is_none() => {
-                return Err(bad_sql(format!("the pattern after {op} has to be written out"), start(right.span())));
-            }
             Expr::BinaryOp { left, op, right } => operands(left, op, right),
             Expr::Between { expr: value, low, high, .. } => {
                 if is_number(low) || is_number(high) {
@@ -332,40 +309,15 @@ fn time_of(column: &Expr, other: &mut Expr) {
     }
 }
 
-/// Whether an operator tests against a regular expression. Expressions that come from a column would be compiled for
-/// every row, and kept.
-const fn is_pattern_match(op: &BinaryOperator) -> bool {
-    use BinaryOperator as Op;
-
-    matches!(op, Op::PGRegexMatch | Op::PGRegexIMatch | Op::PGRegexNotMatch | Op::PGRegexNotIMatch)
-}
-
-/// Whether a type has a size that is not that of its values: `INT[1000000000]` needs memory even for null.
-fn has_fixed_size(data_type: &DataType) -> bool {
-    let is_size = |after: &str| after.starts_with(|c: char| c.is_ascii_digit());
-    data_type.to_string().split('[').skip(1).any(is_size)
-}
-
-/// Refuses calls whose results have little to do with the size of their arguments, and that the engine does not offer
-/// by name alone.
+/// Refuses a function that is not on the list: it does not exist. What the field calls by another name has been
+/// rewritten by now.
 fn check(function: &Function) -> Result<(), LakeError> {
-    let Some(name) = function_name(function) else { return Ok(()) };
-    let refused = |problem: &str| Err(bad_sql(format!("{name} {problem}"), start(function_span(function))));
-    match name.as_str() {
-        "map" | "make_map" => refused("is not available; use columns or arrays"),
-        "arrow_cast" | "arrow_try_cast" => {
-            let kind = arguments(function).and_then(|given| given.get(1).and_then(literal_text).map(str::to_owned));
-            if kind.is_some_and(|kind| kind.contains("FixedSize")) {
-                return refused("does not make values of fixed size here");
-            }
-            Ok(())
-        }
-        // With OVER every row would hold the list of all rows beside it.
-        "array_agg" | "array_unique_agg" | "string_agg" | "listagg" if function.over.is_some() => {
-            refused("is not available with OVER; use GROUP BY, or join with a query that does")
-        }
-        _ => Ok(()),
+    let name = function_name(function);
+    if name.is_some_and(|name| functions::exists(&name)) {
+        return Ok(());
     }
+    let message = format!("there is no function named {}", function.name);
+    Err(bad_sql(message, start(function_span(function))))
 }
 
 enum Target {

@@ -24,10 +24,8 @@ use crate::{
     catalog::{ALL_LOGS, Database, Known, SCHEMA},
     columns::column_name,
     errors::bad_sql,
+    functions,
 };
-
-/// Table functions that read nothing.
-const TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
 
 /// What a query reads.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -150,7 +148,7 @@ impl Resolver<'_> {
         match factor {
             TableFactor::Table { name, args: Some(args), alias, .. } => {
                 let function = plain_name(name);
-                if !function.as_deref().is_some_and(|name| TABLE_FUNCTIONS.contains(&name)) {
+                if !function.as_deref().is_some_and(|name| functions::TABLE.contains(&name)) {
                     return Err(bad_sql(format!("{name} is not a table function that is available"), start(span)));
                 }
                 self.note_optional(alias.as_ref());
