@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{clock::Timestamp, id::AlertId};
+use crate::{clock::Timestamp, id::AlertId, role::LogTypeAccess};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -130,7 +130,7 @@ pub struct Alert {
     /// The detection that raised it.
     #[serde(default)]
     pub detection_id: Option<String>,
-    /// The log types of its events.
+    /// The log types of its events; storage adds those of [`Alert::events`] that are not here.
     #[serde(default)]
     pub log_types: Vec<String>,
     /// The log sources of its events, by id.
@@ -163,6 +163,59 @@ pub struct Alert {
     /// Its events in the lake, oldest first; at most [`MAX_EVENT_REFS`].
     #[serde(default)]
     pub events: Vec<EventRef>,
+    /// Whether it was read for a person who may not read all of its log types, see [`Alert::seen_with`]. Not stored.
+    #[serde(default)]
+    pub withheld: bool,
+}
+
+/// What is shown in the place of a title that is withheld, behind what raised the alert.
+pub const WITHHELD_TITLE: &str = "[title withheld]";
+
+impl Alert {
+    /// The log types of its events: those that it names, and those of the events that are kept with it.
+    pub fn all_log_types(&self) -> Vec<String> {
+        let mut all = self.log_types.clone();
+        for event in &self.events {
+            if !all.contains(&event.log_type) {
+                all.push(event.log_type.clone());
+            }
+        }
+        all
+    }
+
+    /// The alert as somebody with this access may see it; `None` if there is no such alert for them.
+    ///
+    /// Its texts are made from its events. If all of its log types are denied there is no alert. If some are denied,
+    /// everything that a detection may have taken from an event is left out: title, description, runbook, reference,
+    /// context, the times of its events and the sources they came from. Which value came from which event is not known.
+    /// What people added (status, labels, comments) stays, and so do the references of events, which say no more than
+    /// their number to those who may not read them.
+    ///
+    /// An alert without any log type may be about everything: only who may read everything sees it.
+    pub fn seen_with(mut self, access: &LogTypeAccess) -> Option<Self> {
+        if access.is_unrestricted() {
+            return Some(self);
+        }
+        let all = self.all_log_types();
+        let readable: Vec<String> = all.iter().filter(|log_type| access.allows(log_type)).cloned().collect();
+        if readable.is_empty() {
+            return None;
+        }
+        if readable.len() < all.len() {
+            let raised_by = self.detection_id.as_deref().unwrap_or(self.kind.as_str());
+            self.title = format!("{raised_by} {WITHHELD_TITLE}");
+            self.description.clear();
+            self.runbook.clear();
+            self.reference.clear();
+            self.context = Value::Null;
+            self.log_source_ids.clear();
+            self.first_event_at = None;
+            self.last_event_at = None;
+            self.log_types = readable;
+            self.withheld = true;
+        }
+        Some(self)
+    }
 }
 
 /// At most so many events are kept by reference with an alert.
@@ -289,6 +342,46 @@ pub struct AlertTally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(log_types: &[&str], events: &[&str]) -> Alert {
+        serde_json::from_value(serde_json::json!({
+            "id": "alr_1", "type": "RULE", "title": "Okta: secret", "description": "secret", "runbook": "secret",
+            "reference": "secret", "severity": "HIGH", "status": "OPEN", "detectionId": "Okta.Rule",
+            "logTypes": log_types, "logSourceIds": ["secret"], "context": { "actor": "secret" }, "eventCount": 1,
+            "createdAt": "2026-03-10T12:00:00Z", "updatedAt": "2026-03-10T12:00:00Z",
+            "firstEventAt": "2026-03-10T11:00:00Z",
+            "events": events.iter().map(|log_type| serde_json::json!({
+                "logType": log_type, "rowId": "r", "eventTime": "2026-03-10T11:00:00Z",
+            })).collect::<Vec<_>>(),
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_alert_shows_as_much_as_its_log_types_allow() {
+        let deny = LogTypeAccess::Deny(vec!["B".to_owned()]);
+        let whole = of(&["A"], &["A"]);
+        assert_eq!(whole.clone().seen_with(&deny), Some(whole));
+        for unrestricted in [LogTypeAccess::AllowAll, LogTypeAccess::Deny(Vec::new())] {
+            for alert in [of(&[], &[]), of(&["B"], &["B"])] {
+                assert_eq!(alert.clone().seen_with(&unrestricted), Some(alert));
+            }
+        }
+        for alert in [of(&[], &[]), of(&["B"], &[]), of(&["B", "B"], &["B"])] {
+            assert_eq!(alert.seen_with(&deny), None);
+        }
+        assert_eq!(of(&["A"], &["A"]).seen_with(&LogTypeAccess::DenyAll), None);
+        for mixed in [of(&["A", "B"], &[]), of(&["A"], &["B"])] {
+            let seen = mixed.seen_with(&deny).unwrap();
+            assert!(seen.withheld);
+            assert_eq!(
+                (seen.title.as_str(), seen.log_types.as_slice()),
+                ("Okta.Rule [title withheld]", &["A".to_owned()][..])
+            );
+            assert!(!serde_json::to_string(&seen).unwrap().contains("secret"));
+            assert_eq!((seen.first_event_at, seen.event_count), (None, 1));
+        }
+    }
 
     #[test]
     fn labels_are_short_and_plain() {

@@ -112,14 +112,33 @@ impl AllConnections {
         self.find(id).await
     }
 
-    /// Ends a connection of anybody, with effect on the next request; whose it was. Needs Manage Users.
+    /// Ends a connection of anybody, with effect on the next request, and with it the earlier sign-ins of the same client
+    /// that it replaced; whose it was. Needs Manage Users.
     pub async fn revoke(&self, admin: &SignedIn, id: &GrantId, origin: &Origin) -> Result<User, AllConnectionsError> {
         require(admin, END)?;
-        let OwnedConnection { grant, client, person } = self.find(id).await?;
+        let chosen = self.find(id).await?;
         let now = self.clock.now();
-        if !self.grants.revoke(id, RevocationReason::Admin, now).await? {
+        self.end(&chosen, admin, origin).await?;
+        for (grant, client) in self.grants.list_for_user(&chosen.person.id).await? {
+            if chosen.grant.replaces(&grant) && grant.is_active(now) {
+                let earlier = OwnedConnection { grant, client, person: chosen.person.clone() };
+                self.end(&earlier, admin, origin).await?;
+            }
+        }
+        Ok(chosen.person)
+    }
+
+    async fn end(
+        &self,
+        connection: &OwnedConnection,
+        admin: &SignedIn,
+        origin: &Origin,
+    ) -> Result<(), AllConnectionsError> {
+        let OwnedConnection { grant, client, person } = connection;
+        let now = self.clock.now();
+        if !self.grants.revoke(&grant.id, RevocationReason::Admin, now).await? {
             // It had ended already, and the event of that is written.
-            return Ok(person);
+            return Ok(());
         }
         let description = format!("Disconnected {} of {}", client.display_name(), person.email);
         let params = json!({ "grantId": grant.id, "reason": RevocationReason::Admin });
@@ -129,8 +148,7 @@ impl AllConnections {
             "userId": person.id,
             "userEmail": person.email,
         });
-        self.record(now, admin, origin, (description, params, details)).await?;
-        Ok(person)
+        Ok(self.record(now, admin, origin, (description, params, details)).await?)
     }
 
     /// Ends every connection of a person, and authorizations whose code is still on its way; whose they were, and how
@@ -278,6 +296,8 @@ mod tests {
                 activated_at: Some(NOW),
                 expires_at: Timestamp::from_seconds(expires_at),
                 last_used_at: None,
+                narrowed_from: None,
+                refreshed_from: None,
                 revoked: None,
             },
             client: Client {

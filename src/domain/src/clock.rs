@@ -1,6 +1,10 @@
-//! Time as a parameter.
+//! Time as a parameter: the time of day for what is stored and shown, a monotonic reading for what is waited for.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -97,10 +101,38 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// A reading of a clock that nobody sets, in time since the process began.
+///
+/// For waits, allowances and the age of what is in memory: the time of day jumps when a machine resumes or its clock is
+/// corrected. It means nothing in another process or after a restart, so it is never stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Monotonic(Duration);
+
+impl Monotonic {
+    /// The reading this long after the process began.
+    pub const fn after_start(elapsed: Duration) -> Self {
+        Self(elapsed)
+    }
+
+    /// This reading plus `duration`; stops at the end of time.
+    #[must_use]
+    pub const fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration))
+    }
+
+    /// How long ago `earlier` was, seen from here; zero if it lies ahead.
+    pub const fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 /// Where the present comes from.
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// Now.
+    /// The time of day. It may jump, in both directions; whatever is waited for follows [`Self::monotonic`].
     fn now(&self) -> Timestamp;
+
+    /// The reading of a clock that only goes forward.
+    fn monotonic(&self) -> Monotonic;
 }
 
 /// The machine's clock.
@@ -112,5 +144,11 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where the monotonic clock is read")]
+    fn monotonic(&self) -> Monotonic {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Monotonic(START.elapsed())
     }
 }

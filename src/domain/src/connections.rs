@@ -50,12 +50,28 @@ impl Connections {
         self.list(person).await?.into_iter().find(|(grant, _)| grant.id == *id).ok_or(ConnectionError::NotFound)
     }
 
-    /// Ends one of the person's own connections, with effect on the next request (row OP6).
+    /// Ends one of the person's own connections, with effect on the next request (row OP6), and with it the earlier
+    /// sign-ins of the same client that it replaced: the client as a whole loses access.
     pub async fn revoke(&self, person: &SignedIn, id: &GrantId, origin: &Origin) -> Result<(), ConnectionError> {
-        let (grant, client) = self.get(person, id).await?;
+        let list = self.list(person).await?;
+        let (chosen, _) = list.iter().find(|(grant, _)| grant.id == *id).ok_or(ConnectionError::NotFound)?;
         let now = self.clock.now();
-        let ended = self.grants.revoke(id, RevocationReason::User, now).await?;
-        if ended {
+        let with_it = |grant: &Grant| grant.id == chosen.id || (chosen.replaces(grant) && grant.is_active(now));
+        for (grant, client) in list.iter().filter(|(grant, _)| with_it(grant)) {
+            self.end(person, grant, client, origin).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(
+        &self,
+        person: &SignedIn,
+        grant: &Grant,
+        client: &Client,
+        origin: &Origin,
+    ) -> Result<(), ConnectionError> {
+        let now = self.clock.now();
+        if self.grants.revoke(&grant.id, RevocationReason::User, now).await? {
             self.audit
                 .record(AuditEvent {
                     id: AuditEventId::generate(now, self.entropy.as_ref()),

@@ -26,8 +26,11 @@ pub struct Grant {
     pub user_id: UserId,
     /// To which client.
     pub client_id: ClientId,
-    /// What was granted. Never more than the role held at the decision.
+    /// What was granted. Never more than the role held at the decision, and less afterwards if the person allows the
+    /// same client less: its older grants are narrowed to what the newest decision selects.
     pub permissions: PermissionSet,
+    /// What was granted at first, if a later decision about the same client has taken some of it away.
+    pub narrowed_from: Option<PermissionSet>,
     /// The resource the tokens are for.
     pub resource: String,
     /// Where the code was sent; shown on the connections page.
@@ -40,6 +43,8 @@ pub struct Grant {
     pub expires_at: Timestamp,
     /// The last tool call or refresh.
     pub last_used_at: Option<Timestamp>,
+    /// The address from which its refresh token was last exchanged, as text; `None` before, or if it is unknown.
+    pub refreshed_from: Option<String>,
     /// When and why it ended early.
     pub revoked: Option<(Timestamp, RevocationReason)>,
 }
@@ -72,6 +77,20 @@ impl Grant {
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.state(now) == GrantState::Active
     }
+
+    /// What was granted at first, before any later decision took something away.
+    pub fn granted_at_first(&self) -> PermissionSet {
+        self.narrowed_from.unwrap_or(self.permissions)
+    }
+
+    /// Whether `other` is an earlier sign-in of the same person with the same client, which this grant replaced: it
+    /// holds at most what was selected for this one.
+    pub fn replaces(&self, other: &Self) -> bool {
+        self.id != other.id
+            && self.user_id == other.user_id
+            && self.client_id == other.client_id
+            && (other.created_at, other.id.as_str()) < (self.created_at, self.id.as_str())
+    }
 }
 
 /// Why a grant ended early.
@@ -84,7 +103,7 @@ pub enum RevocationReason {
     Admin,
     /// The client gave its token back (RFC 7009).
     Client,
-    /// A superseded refresh token was presented: somebody has a copy (row OF1).
+    /// A superseded refresh token was presented whose successor had been used: somebody has a copy (row OF1).
     RefreshReuse,
     /// A used code was presented again (row OC3).
     CodeReuse,
@@ -92,8 +111,10 @@ pub enum RevocationReason {
     RoleReduced,
     /// The person was disabled.
     UserDisabled,
-    /// The password was set anew, which is done when somebody else may know the old one (row OF6).
+    /// The password was reset, which is done when somebody else may know the old one (row OF6).
     PasswordReset,
+    /// The person connected the client again and selected nothing of what this grant held.
+    Replaced,
 }
 
 impl RevocationReason {
@@ -108,6 +129,7 @@ impl RevocationReason {
             Self::RoleReduced => "role_reduced",
             Self::UserDisabled => "user_disabled",
             Self::PasswordReset => "password_reset",
+            Self::Replaced => "replaced",
         }
     }
 
@@ -122,6 +144,7 @@ impl RevocationReason {
             Self::RoleReduced,
             Self::UserDisabled,
             Self::PasswordReset,
+            Self::Replaced,
         ]
         .into_iter()
         .find(|reason| reason.as_str() == text)
@@ -137,7 +160,8 @@ impl RevocationReason {
             Self::CodeReuse => "A sign-in code was used twice, so somebody may have a copy. Reconnect to go on.",
             Self::RoleReduced => "Your role no longer covers what you granted. Reconnect to choose again.",
             Self::UserDisabled => "The account was disabled.",
-            Self::PasswordReset => "Your password was set anew. Reconnect to go on.",
+            Self::PasswordReset => "Your password was reset. Reconnect to go on.",
+            Self::Replaced => "You connected the client again, with other permissions.",
         }
     }
 }
@@ -198,17 +222,20 @@ pub struct RefreshToken {
     pub superseded_at: Option<Timestamp>,
     /// The successor's hash.
     pub successor: Option<SecretHash>,
+    /// When the successor was exchanged itself; until then nobody is known to have received it.
+    pub successor_used_at: Option<Timestamp>,
 }
 
-/// Where a refresh token is in its life. `Current` leads to `Superseded` or `Over`, `Superseded` to `Replayed`; `Over`
-/// and `Replayed` are final.
+/// Where a refresh token is in its life. `Current` leads to `Superseded` or `Over`, `Superseded` to `Replayed` or
+/// `Over`, `Over` to `Replayed` if the successor is used later; `Replayed` is final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshState {
     /// It can be exchanged.
     Current,
-    /// It was exchanged moments ago. Presented again, it gets the same successor (row OF2).
+    /// It was exchanged moments ago, or its successor was never used: an answer got lost, or another window of the
+    /// client is late. Presented again, it gets the same successor (row OF2).
     Superseded,
-    /// It was exchanged longer ago than that. Presented again, it betrays a copy (row OF1).
+    /// It was exchanged longer ago than that, and the successor was used. Presented again, it betrays a copy (row OF1).
     Replayed,
     /// Its time has passed unused.
     Over,
@@ -219,7 +246,7 @@ impl RefreshToken {
     pub fn state(&self, now: Timestamp, grace: Duration) -> RefreshState {
         match self.superseded_at {
             // A copy stays a copy, also when the token's own time has passed.
-            Some(at) if now.since(at) > grace => RefreshState::Replayed,
+            Some(at) if self.successor_used_at.is_some() && now.since(at) > grace => RefreshState::Replayed,
             _ if now >= self.expires_at => RefreshState::Over,
             Some(_) => RefreshState::Superseded,
             None => RefreshState::Current,
@@ -244,14 +271,25 @@ mod tests {
             user_id: UserId::new("usr_1"),
             client_id: ClientId::new("mcp_1"),
             permissions: PermissionSet::EMPTY,
+            narrowed_from: None,
             resource: String::new(),
             redirect_uri: String::new(),
             created_at: at(0),
             activated_at: None,
             expires_at: at(100),
             last_used_at: None,
+            refreshed_from: None,
             revoked: None,
         }
+    }
+
+    #[test]
+    fn a_newer_grant_replaces_older_ones_of_the_same_person_and_client() {
+        let (old, new) = (grant(), Grant { id: GrantId::new("grt_2"), created_at: at(5), ..grant() });
+        assert!(new.replaces(&old) && !old.replaces(&new) && !new.replaces(&new));
+        let of_another = Grant { user_id: UserId::new("usr_2"), ..old.clone() };
+        let with_another = Grant { client_id: ClientId::new("mcp_2"), ..old };
+        assert!(!new.replaces(&of_another) && !new.replaces(&with_another));
     }
 
     #[test]
@@ -297,8 +335,10 @@ mod tests {
             expires_at: at(100),
             superseded_at: None,
             successor: None,
+            successor_used_at: None,
         };
-        let superseded = RefreshToken { superseded_at: Some(at(10)), ..current.clone() };
+        let superseded =
+            RefreshToken { superseded_at: Some(at(10)), successor_used_at: Some(at(11)), ..current.clone() };
         for seconds in ALL {
             let over = seconds >= 100;
             assert_eq!(
@@ -308,7 +348,24 @@ mod tests {
             let expected = if seconds <= 55 { RefreshState::Superseded } else { RefreshState::Replayed };
             assert_eq!(superseded.state(at(seconds), GRACE), expected, "{seconds}");
         }
-        let late = RefreshToken { superseded_at: Some(at(90)), ..current };
+        let late = RefreshToken { superseded_at: Some(at(90)), successor_used_at: Some(at(91)), ..current };
         assert_eq!(late.state(at(100), GRACE), RefreshState::Over, "within the grace, but its time has passed");
+    }
+
+    #[test]
+    fn a_superseded_token_whose_successor_was_never_used_is_no_copy() {
+        let unused = RefreshToken {
+            hash: SecretHash::from_bytes([0; 32]),
+            grant_id: GrantId::new("grt_1"),
+            issued_at: at(0),
+            expires_at: at(100),
+            superseded_at: Some(at(10)),
+            successor: Some(SecretHash::from_bytes([1; 32])),
+            successor_used_at: None,
+        };
+        for seconds in ALL.into_iter().filter(|seconds| *seconds >= 10) {
+            let expected = if seconds < 100 { RefreshState::Superseded } else { RefreshState::Over };
+            assert_eq!(unused.state(at(seconds), GRACE), expected, "{seconds}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{clock::Timestamp, role::LogTypeAccess};
+use crate::{clock::Timestamp, id::UserId, role::LogTypeAccess};
 
 /// The database of log events.
 pub const LOGS_DATABASE: &str = "panther_logs.public";
@@ -78,6 +78,8 @@ pub struct QueryRequest {
     pub now: Timestamp,
     /// Which log types the person may read.
     pub log_types: LogTypeAccess,
+    /// The person who asks, so that nobody takes all query workers; `None` for a command on the server itself.
+    pub person: Option<UserId>,
 }
 
 /// What a query found.
@@ -95,8 +97,9 @@ pub struct QueryResult {
     pub bytes_scanned: Option<u64>,
 }
 
-/// Why the lake did not answer. The texts are for the person who asked: they name positions, never internals.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why the lake did not answer. The texts are for the person who asked: they name positions, never internals, and no
+/// value of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum LakeError {
     /// The SQL cannot be read or planned.
     #[error("{message}")]
@@ -135,8 +138,20 @@ pub enum LakeError {
     #[error("the query was cancelled after {0} s; narrow the time range or raise the timeout")]
     TimedOut(u64),
     /// More memory than a query may use.
-    #[error("the query needs more memory than one query may use; narrow the time range or select fewer columns")]
+    #[error(
+        "the query needs more memory than one query may use; narrow the time range, select fewer columns, or join and \
+         group fewer rows"
+    )]
     OutOfMemory,
+    /// The query engine broke on this statement. It breaks again on the same one.
+    #[error(
+        "the query engine gave this statement up; the same statement fails again, so write it in a simpler way: fewer \
+         joins and nested queries, a narrower time range"
+    )]
+    Crashed,
+    /// Too many other queries; this one was not begun.
+    #[error("the data lake is busy with other queries; try again in a few seconds")]
+    Busy,
     /// Storage failed; the text is for the log.
     #[error("the data lake is not available now: {0}")]
     Unavailable(String),
@@ -145,19 +160,44 @@ pub enum LakeError {
 /// How an ingest ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IngestReport {
-    /// Lines read, without empty ones.
+    /// Events found, and pieces that are none. For JSON lines that is the number of lines that are not empty.
     pub lines: u64,
     /// Events stored.
     pub stored: u64,
     /// Bytes of the stored events, as they arrived, without line ends.
     #[serde(default)]
     pub bytes: u64,
-    /// Lines that are not JSON objects: line number from 1 and reason. The first 100.
+    /// Pieces that are not JSON objects: line number from 1 and reason. The first 100.
     pub rejected: Vec<RejectedLine>,
-    /// How many lines were rejected in all.
+    /// How many pieces were rejected in all. Stored and rejected together are all that was found.
     pub rejected_total: u64,
     /// Values that did not fit their column's type and are kept as JSON in `p_unmapped`.
     pub misfits: u64,
+    /// Stored events in which characters that are none were replaced by U+FFFD.
+    #[serde(default)]
+    pub repaired: u64,
+    /// Names that came twice in one object. The later value counts, the earlier one is kept in `p_unmapped`.
+    #[serde(default)]
+    pub duplicate_keys: u64,
+    /// Objects that only carried events (`{"Records": […]}`) and were opened. What else they held is not kept.
+    #[serde(default)]
+    pub unwrapped: u64,
+    /// Stored events without a time that can be read. Their `p_event_time` is the time of the ingest, and their
+    /// `p_event_time_source` says so.
+    #[serde(default)]
+    pub without_time: u64,
+    /// The first 10 of them.
+    #[serde(default)]
+    pub without_time_examples: Vec<WithoutTime>,
+}
+
+/// An event without a time that can be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithoutTime {
+    /// Where it begins, from 1.
+    pub line: u64,
+    /// The field that should hold the time, and what is in it instead; `None` if there is no such field in the event.
+    pub found: Option<String>,
 }
 
 /// A line that could not be stored.

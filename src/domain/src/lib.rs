@@ -1,6 +1,6 @@
 //! The domain: what Margay is about, without any input or output.
 //!
-//! - **Values**: [`id`], [`clock`] (time), [`entropy`] (randomness), [`secret`] (tokens and their hashes).
+//! - **Values**: [`id`], [`clock`] (time), [`allowance`] (rates), [`entropy`] (randomness), [`secret`] (tokens and their hashes).
 //! - **Entities**: [`user`], [`role`], [`client`], [`flow`], [`grant`], [`alert`], [`detection`],
 //!   [`global_helper`], [`data_model`], [`enrichment`], [`log_schema`], [`log_source`], [`audit`], [`settings`].
 //! - **The one predicate**: [`principal`] computes granted ∩ role-now; nothing else does.
@@ -13,6 +13,7 @@
 
 pub mod alert;
 pub mod all_connections;
+pub mod allowance;
 pub mod audit;
 pub mod audit_trail;
 pub mod client;

@@ -29,6 +29,14 @@ pub struct ContinuePage {
     pub allowed: bool,
 }
 
+/// The page of a person who opens the address of the MCP endpoint in a browser. Put into the response's extensions like
+/// [`ErrorPage`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointPage {
+    /// The public address of the endpoint.
+    pub url: String,
+}
+
 /// The form behind the one-time link once more, after what was posted was refused: with what was entered, but never the
 /// password. Put into the response's extensions like [`ErrorPage`], so that nothing of it stands in an address.
 #[derive(Clone, Debug)]
@@ -45,4 +53,20 @@ pub struct SetupAgain {
     pub given_name: String,
     /// The family name, as entered.
     pub family_name: String,
+}
+
+/// The sign-in form once more, after what was posted was refused: with the e-mail address that was entered, but never the
+/// password. Put into the response's extensions like [`ErrorPage`], so that nothing of it stands in an address.
+#[derive(Clone, Debug)]
+pub struct SignInAgain {
+    /// The browser, for the anti-forgery token of the next form.
+    pub browser: Browser,
+    /// The HTTP status.
+    pub status: u16,
+    /// Why it was refused: one of the codes of the sign-in endpoints.
+    pub error: &'static str,
+    /// The e-mail address, as entered.
+    pub email: String,
+    /// Where to go on after signing in, as posted.
+    pub next: String,
 }

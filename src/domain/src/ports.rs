@@ -15,8 +15,8 @@ pub use audit_log::AuditLog;
 pub use content::{Alerts, DataModels, Detections, Enrichments, GlobalHelpers, LogSchemas, LogSources};
 pub use data_lake::DataLake;
 pub use oauth::{
-    Clients, CodeRedemption, ConsentError, ConsentPage, ConsentView, Flows, Grants, RefreshRotation, Settings,
-    SigningKeys, StoredSigningKey, TokenError, TokenVerifier, VerifiedToken,
+    Clients, CodeRedemption, Connected, ConsentError, ConsentPage, ConsentView, Flows, Grants, RefreshRotation,
+    ReplacedGrant, Settings, SigningKeys, StoredSigningKey, TokenError, TokenVerifier, VerifiedToken,
 };
 
 /// Storage failed. The text is for the log, never for a client.

@@ -50,6 +50,15 @@ impl LogTypeAccess {
         }
     }
 
+    /// Whether events of every log type may be read, known and unknown ones.
+    pub const fn is_unrestricted(&self) -> bool {
+        match self {
+            Self::AllowAll => true,
+            Self::Deny(listed) => listed.is_empty(),
+            Self::Allow(_) | Self::DenyAll => false,
+        }
+    }
+
     /// The API name of the kind.
     pub const fn kind(&self) -> &'static str {
         match self {

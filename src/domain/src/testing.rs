@@ -2,36 +2,50 @@
 
 use std::sync::{
     Mutex,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    clock::{Clock, Timestamp},
+    clock::{Clock, Monotonic, Timestamp},
     entropy::Entropy,
 };
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    wall: AtomicI64,
+    monotonic: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that shows `now`.
     pub const fn new(now: Timestamp) -> Self {
-        Self(AtomicI64::new(now.as_micros()))
+        Self { wall: AtomicI64::new(now.as_micros()), monotonic: AtomicU64::new(0) }
     }
 
-    /// Moves it forward.
+    /// Lets time pass, as both readings see it.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        self.wall.fetch_add(i64::try_from(micros).unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.monotonic.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// Sets the time of day, forward or back, while no time passes.
+    pub fn set_wall(&self, to: Timestamp) {
+        self.wall.store(to.as_micros(), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+        Timestamp::from_micros(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::after_start(Duration::from_micros(self.monotonic.load(Ordering::SeqCst)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! People.
 
+use margay_rules::display::is_deceptive;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -56,7 +57,7 @@ pub struct NotAnEmail;
 pub fn normalize_email(text: &str) -> Result<String, NotAnEmail> {
     let text = text.trim().to_lowercase();
     let well_formed = text.len() <= 254
-        && text.chars().all(|c| !c.is_whitespace() && !c.is_control())
+        && text.chars().all(|c| !c.is_whitespace() && !is_deceptive(c))
         && text
             .split_once('@')
             .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'));

@@ -21,15 +21,18 @@ use crate::{
     error::{DbResult as _, is_about_values, is_conflict, unavailable},
 };
 
-/// At most so many events per statement.
+/// At most this many events per statement.
 const MAX_BATCH: usize = 256;
-/// So many callers may wait in the queue; the others wait to get in.
+/// This many callers may wait in the queue; the others wait to get in.
 const QUEUE: usize = 1024;
-/// The columns that searches filter by are cut to so many characters, on writing and on searching: an index entry
+/// The columns that searches filter by are cut to this many characters, on writing and on searching: an index entry
 /// has a maximum size in PostgreSQL, and a client chooses the tool name of a call that fails.
 const MAX_FILTERED: usize = 256;
 
-const CLOSED: &str = "the audit log is closed";
+/// The writer is gone: the store was closed, or the writer panicked. Nothing is recorded any more, so every call fails.
+fn closed() -> StoreError {
+    StoreError::Unavailable("the audit log is closed".to_owned())
+}
 
 /// An event as written.
 #[derive(Debug)]
@@ -100,20 +103,17 @@ impl SqlAuditLog {
         Self { engine, queue }
     }
 
-    /// Waits until the events recorded so far are written, or failed.
-    pub(crate) async fn flush(&self) {
+    /// Waits until the events recorded so far are written, or failed; an error if the writer is gone.
+    pub(crate) async fn answers(&self) -> StoreResult<()> {
         let (answer, done) = oneshot::channel();
-        if self.queue.send(Work::Flush(answer)).await.is_ok() {
-            // An error means that the writer is gone, and then nothing waits.
-            done.await.ok();
-        }
+        self.queue.send(Work::Flush(answer)).await.map_err(|_| closed())?;
+        done.await.map_err(|_| closed())
     }
 }
 
 #[async_trait]
 impl AuditLog for SqlAuditLog {
     async fn record(&self, event: AuditEvent) -> StoreResult<()> {
-        let closed = || StoreError::Unavailable(CLOSED.to_owned());
         let entry = Box::new(Entry::new(&event)?);
         let (answer, done) = oneshot::channel();
         // Once queued the event is written even if the caller does not wait for the answer.
@@ -277,6 +277,10 @@ fn filtered(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use margay_domain::{
+        audit::{ActionResult, Actor},
+        id::AuditEventId,
+    };
     use serde_json::json;
 
     use super::*;
@@ -292,5 +296,52 @@ mod tests {
     fn what_is_compared_is_cut() {
         assert_eq!(filtered(&"ä".repeat(300)), "ä".repeat(256));
         assert_eq!(filtered("a\0"), "a\u{fffd}");
+    }
+
+    #[tokio::test]
+    async fn without_its_writer_the_log_refuses_everything() {
+        let engine = crate::open::open(&crate::Database::SqliteInMemory).await.unwrap();
+        let (queue, work) = mpsc::channel(QUEUE);
+        let writer = tokio::spawn(async move {
+            let _work = work;
+            panic!("the writer dies");
+        });
+        writer.await.unwrap_err();
+        let log = SqlAuditLog { engine, queue };
+        assert!(matches!(log.answers().await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(log.record(event("aud_1")).await, Err(StoreError::Unavailable(_))));
+    }
+
+    #[tokio::test]
+    async fn events_are_recorded_again_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = crate::Database::Sqlite { path: folder.path().join("margay.db") };
+        let engine = crate::open::open(&database).await.unwrap();
+        let Engine::Sqlite { write, .. } = &engine else { panic!("not SQLite") };
+        let log = SqlAuditLog::start(engine.clone());
+        let long = AuditEvent { action_details: json!({ "note": "x".repeat(1 << 20) }), ..event("aud_long") };
+        sqlx::query("PRAGMA max_page_count = 1").execute(write).await.unwrap();
+        let refused = log.record(long.clone()).await.unwrap_err();
+        assert!(refused.to_string().contains("database or disk is full"), "{refused}");
+        log.answers().await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 1000000").execute(write).await.unwrap();
+        log.record(long).await.unwrap();
+        log.record(event("aud_short")).await.unwrap();
+    }
+
+    fn event(id: &str) -> AuditEvent {
+        AuditEvent {
+            id: AuditEventId::new(id),
+            timestamp: Timestamp::from_seconds(0),
+            action_name: AI_TOOL_INVOKE.to_owned(),
+            action_description: String::new(),
+            action_result: ActionResult::Succeeded,
+            action_params: json!({}),
+            action_details: json!({}),
+            actor: Actor::command_line(),
+            errors: Vec::new(),
+            source_ip: None,
+            user_agent: None,
+        }
     }
 }

@@ -9,8 +9,8 @@ use margay_domain::{
 };
 
 use crate::{
-    codec::{from_json, micros, optional_text, text, timestamp, to_json, word},
-    engine::{Engine, on_read, on_write},
+    codec::{from_json, micros, optional_text, shown_name, text, timestamp, to_json, word},
+    engine::{Engine, in_transaction, on_read, on_write},
     error::DbResult as _,
 };
 
@@ -63,7 +63,7 @@ impl ClientRow {
             approval: word("approval of a client", &self.approval, parse_approval)?,
             document_fresh_until: timestamp(self.document_fresh_until),
             id: ClientId::new(self.id),
-            name: self.name,
+            name: shown_name(&self.name),
             client_uri: self.client_uri,
             application_type: self.application_type,
             created_at: Timestamp::from_micros(self.created_at),
@@ -111,8 +111,13 @@ fn parse_source(word: &str) -> Option<ClientSource> {
 }
 
 const INSERT: &str = "INSERT INTO clients (id, name, redirect_uris, client_uri, application_type, grant_types, \
-     source, approval, document_fresh_until, created_at, last_authorized_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+     source, approval, document_fresh_until, created_at, last_authorized_at, fingerprint) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+
+/// What makes registrations equal; other clients are told apart by their ids.
+fn fingerprint(client: &Client) -> Option<Vec<u8>> {
+    (client.source == ClientSource::Registered).then(|| client.fingerprint().to_vec())
+}
 
 /// Clients in the database.
 #[derive(Clone, Debug)]
@@ -134,12 +139,22 @@ impl Clients for SqlClients {
                 .bind(micros(client.document_fresh_until))
                 .bind(client.created_at.as_micros())
                 .bind(micros(client.last_authorized_at))
+                .bind(fingerprint(client))
                 .execute(pool)
                 .await
-                .naming("a client with this id", CLIENT)?
+                .naming("this client", CLIENT)?
                 .rows_affected()
         });
         Ok(())
+    }
+
+    async fn equal(&self, client: &Client) -> StoreResult<Option<Client>> {
+        const SQL: &str = concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.fingerprint = $1");
+        let fingerprint = client.fingerprint().to_vec();
+        let row = on_read!(self.0, |pool| {
+            sqlx::query_as::<_, ClientRow>(SQL).bind(fingerprint).fetch_optional(pool).await.db()?
+        });
+        row.map(ClientRow::into_client).transpose()
     }
 
     async fn put_document(&self, client: &Client) -> StoreResult<()> {
@@ -227,5 +242,46 @@ impl Clients for SqlClients {
         Ok(on_write!(self.0, |pool| {
             sqlx::query(SQL).bind(PREREGISTERED).bind(before.as_micros()).execute(pool).await.db()?.rows_affected()
         }))
+    }
+
+    async fn collect_ended(&self, before: Timestamp) -> StoreResult<u64> {
+        // A grant ends when it is revoked, else at its absolute end. What an admin added stays.
+        const GRANTS: &str = "DELETE FROM grants WHERE client_id IN (SELECT c.id FROM clients c \
+             WHERE c.source <> $1 AND c.last_authorized_at < $2 AND NOT EXISTS (SELECT 1 FROM grants g \
+             WHERE g.client_id = c.id AND COALESCE(g.revoked_at, g.expires_at) >= $2))";
+        const CLIENTS: &str = "DELETE FROM clients WHERE source <> $1 AND last_authorized_at < $2 \
+             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = clients.id)";
+        Ok(in_transaction!(self.0, |tx| {
+            let mut rows = 0;
+            for sql in [GRANTS, CLIENTS] {
+                rows = sqlx::query(sql)
+                    .bind(PREREGISTERED)
+                    .bind(before.as_micros())
+                    .execute(&mut *tx)
+                    .await
+                    .db()?
+                    .rows_affected();
+            }
+            rows
+        }))
+    }
+
+    async fn evict_unused(&self, before: Timestamp, now: Timestamp) -> StoreResult<bool> {
+        const SQL: &str = "DELETE FROM clients WHERE id = (SELECT c.id FROM clients c \
+             WHERE c.source <> $1 AND c.last_authorized_at IS NULL AND c.created_at < $2 \
+             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id) \
+             AND NOT EXISTS (SELECT 1 FROM flows f WHERE f.client_id = c.id AND f.decided_at IS NULL \
+             AND f.expires_at > $3) ORDER BY c.created_at, c.id LIMIT 1)";
+        let removed = on_write!(self.0, |pool| {
+            sqlx::query(SQL)
+                .bind(PREREGISTERED)
+                .bind(before.as_micros())
+                .bind(now.as_micros())
+                .execute(pool)
+                .await
+                .db()?
+                .rows_affected()
+        });
+        Ok(removed == 1)
     }
 }

@@ -7,7 +7,7 @@ use margay_domain::{
     ports::{StoreError, StoreResult},
     secret::SecretHash,
 };
-use margay_rules::{Permission, PermissionSet};
+use margay_rules::{Permission, PermissionSet, display};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -18,6 +18,12 @@ const MAX_DEPTH: usize = 96;
 /// written and in what is looked for: a look-up with NUL then finds nothing instead of failing.
 pub(crate) fn text(value: &str) -> String {
     value.replace('\0', "\u{fffd}")
+}
+
+/// A name as it may be shown. Names are cleaned before they are stored, too; an earlier version knew fewer of the
+/// characters that hide.
+pub(crate) fn shown_name(stored: &str) -> String {
+    display::one_line(stored, usize::MAX)
 }
 
 /// The same for a text that may be missing.

@@ -1,9 +1,10 @@
 //! The port `Grants`: connections with their codes and refresh tokens.
 
+pub(crate) mod insert;
 mod rotation;
 mod rows;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use margay_domain::{
@@ -16,13 +17,14 @@ use margay_domain::{
     secret::SecretHash,
 };
 
+pub(crate) use self::insert::insert_grant;
 use self::rows::{
     CodeRow, GrantRow, GrantWithClientRow, PrincipalRow, RefreshTokenRow, code_columns, grant_columns,
     refresh_token_columns,
 };
 use crate::{
     clients::client_columns,
-    codec::{hash_bytes, micros, permissions_to_json, text},
+    codec::{hash_bytes, text},
     engine::{Engine, in_transaction, on_read, on_write},
     error::DbResult as _,
     roles::role_columns,
@@ -52,40 +54,7 @@ impl SqlGrants {
 #[async_trait]
 impl Grants for SqlGrants {
     async fn create(&self, grant: &Grant, code: &AuthorizationCode) -> StoreResult<()> {
-        const GRANT: &str = "INSERT INTO grants (id, user_id, client_id, permissions, resource, redirect_uri, \
-             created_at, activated_at, expires_at, last_used_at, revoked_at, revoked_reason) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-        const CODE: &str = "INSERT INTO authorization_codes (hash, grant_id, client_id, redirect_uri, \
-             code_challenge, expires_at, consumed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-        in_transaction!(self.0, |tx| {
-            sqlx::query(GRANT)
-                .bind(text(grant.id.as_str()))
-                .bind(text(grant.user_id.as_str()))
-                .bind(text(grant.client_id.as_str()))
-                .bind(permissions_to_json(grant.permissions)?)
-                .bind(text(&grant.resource))
-                .bind(text(&grant.redirect_uri))
-                .bind(grant.created_at.as_micros())
-                .bind(micros(grant.activated_at))
-                .bind(grant.expires_at.as_micros())
-                .bind(micros(grant.last_used_at))
-                .bind(micros(grant.revoked.map(|(at, _)| at)))
-                .bind(grant.revoked.map(|(_, reason)| reason.as_str()))
-                .execute(&mut *tx)
-                .await
-                .naming("a grant with this id", "user or client")?;
-            sqlx::query(CODE)
-                .bind(hash_bytes(&code.hash))
-                .bind(text(code.grant_id.as_str()))
-                .bind(text(code.client_id.as_str()))
-                .bind(text(&code.redirect_uri))
-                .bind(text(&code.code_challenge))
-                .bind(code.expires_at.as_micros())
-                .bind(micros(code.consumed_at))
-                .execute(&mut *tx)
-                .await
-                .naming("this code", "grant")?;
-        });
+        in_transaction!(self.0, |tx| insert_grant!(tx, grant, code));
         Ok(())
     }
 
@@ -214,8 +183,9 @@ impl Grants for SqlGrants {
         successor: &RefreshToken,
         now: Timestamp,
         grace: Duration,
+        from: Option<IpAddr>,
     ) -> StoreResult<RefreshRotation> {
-        rotation::rotate(&self.0, presented, successor, now, grace).await
+        rotation::rotate(&self.0, presented, successor, now, grace, from).await
     }
 
     async fn revoke(&self, id: &GrantId, reason: RevocationReason, now: Timestamp) -> StoreResult<bool> {

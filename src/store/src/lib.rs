@@ -31,6 +31,7 @@ mod grants;
 mod log_schemas;
 mod log_sources;
 mod open;
+mod readiness;
 mod roles;
 mod sessions;
 mod settings;

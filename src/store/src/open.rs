@@ -11,7 +11,9 @@ use sqlx::{
     Connection as _,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    },
 };
 
 use crate::{
@@ -137,10 +139,7 @@ async fn open_file(path: &Path) -> Result<Engine, OpenError> {
         }
     };
     // The pragma makes a statement that writes through the wrong pool fail at once.
-    let read = SqlitePoolOptions::new()
-        .max_connections(SQLITE_READERS)
-        .test_before_acquire(false)
-        .connect_lazy_with(options.pragma("query_only", "ON"));
+    let read = file_pool(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
     Ok(Engine::Sqlite { read, write })
 }
 
@@ -148,14 +147,31 @@ async fn open_file(path: &Path) -> Result<Engine, OpenError> {
 async fn open_writer(path: &Path, options: &SqliteConnectOptions) -> Result<SqlitePool, OpenError> {
     // FULL: a commit that was answered survives a power cut (promise 4).
     let options = options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-    let write = SqlitePoolOptions::new()
-        .max_connections(1)
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(|error| sqlite_error(path, &error))?;
+    let write = file_pool(1).connect_with(options).await.map_err(|error| sqlite_error(path, &error))?;
     migrate_sqlite(&write, path).await?;
     Ok(write)
+}
+
+/// A pool that gives no connection out again whose transaction is not over.
+///
+/// SQLite ends a transaction by itself when the disk is full, reading or writing fails, or memory is short. sqlx does not
+/// notice, its own rollback then fails, and every later `BEGIN` on that connection would be refused.
+fn file_pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_outside_transaction(connection)))
+}
+
+/// Whether a connection that came back may be given out again; it is closed if not, and replaced by a new one.
+async fn is_outside_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // A transaction that was left is rolled back later, in the order of what was sent; the answer comes after that.
+    connection.ping().await?;
+    let is_outside = !connection.is_in_transaction();
+    if !is_outside {
+        tracing::warn!("SQLite ended a transaction by itself; its connection is closed and opened again");
+    }
+    Ok(is_outside)
 }
 
 async fn open_in_memory() -> Result<Engine, OpenError> {
@@ -245,6 +261,7 @@ async fn open_postgres(url: &str) -> Result<Engine, OpenError> {
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(CONNECT_TIMEOUT)
+        .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_lazy_with(options);
     Ok(Engine::Postgres(pool))
 }
@@ -372,7 +389,8 @@ mod tests {
         for tag in ["vip", "a\0b"] {
             let context_tags = vec![tag.to_owned()];
             let filter = AlertFilter { context_tags, ..AlertFilter::default() };
-            let found = store.alerts().list(&filter, None, 10).await.unwrap();
+            let found =
+                store.alerts().list(&filter, None, 10, &margay_domain::role::LogTypeAccess::AllowAll).await.unwrap();
             let [alert] = found.as_slice() else { panic!("{tag}: {found:?}") };
             assert_eq!(alert.context_tags, ["vip", "a\0b", "vip"]);
             assert!(alert.updated_by.is_none() && alert.log_source_ids.is_empty() && alert.resource_types.is_empty());

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use margay_domain::ports::{
-    Alerts, AuditLog, Clients, DataModels, Detections, Enrichments, Flows, GlobalHelpers, Grants, LogSchemas,
-    LogSources, Roles, Settings, SigningKeys, StoreResult, Users,
+use margay_domain::{
+    clock::Timestamp,
+    ports::{
+        Alerts, AuditLog, Clients, DataModels, Detections, Enrichments, Flows, GlobalHelpers, Grants, LogSchemas,
+        LogSources, Roles, Settings, SigningKeys, StoreResult, Users,
+    },
 };
 
 use crate::{
@@ -22,6 +25,7 @@ use crate::{
     log_schemas::SqlLogSchemas,
     log_sources::SqlLogSources,
     open::{self, Database, OpenError},
+    readiness,
     roles::SqlRoles,
     sessions::SqlSessionStore,
     settings::SqlSettings,
@@ -131,10 +135,22 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a change can be committed now: makes a small one, in a transaction like those of requests.
+    pub async fn try_change(&self, now: Timestamp) -> StoreResult<()> {
+        readiness::try_change(&self.engine, now).await
+    }
+
+    /// Whether the writer of the audit log lives and goes on: returns when the events recorded so far are written, or
+    /// failed. Without the writer every call is refused, and only a restart brings it back.
+    pub async fn try_audit(&self) -> StoreResult<()> {
+        self.audit_log.answers().await
+    }
+
     /// Writes the audit events that still wait, then closes all connections. Whatever uses the store
     /// afterwards fails with `Unavailable`.
     pub async fn close(&self) {
-        self.audit_log.flush().await;
+        // An error means that the writer is gone, and then nothing waits.
+        self.audit_log.answers().await.ok();
         match &self.engine {
             Engine::Sqlite { read, write } => {
                 read.close().await;

@@ -1,4 +1,5 @@
-//! A PostgreSQL server for tests: made in a temporary directory, gone with the value.
+//! A PostgreSQL server for tests: one that runs already, or one that is made in a temporary directory and gone with the
+//! value.
 //!
 //! One per test process is enough: [`TestPostgres::create_database`] gives each test an empty database.
 
@@ -7,7 +8,8 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{Mutex, PoisonError},
+    thread,
 };
 
 use sqlx::{AssertSqlSafe, Connection as _, postgres::PgConnection};
@@ -16,6 +18,10 @@ use crate::Database;
 
 /// If this environment variable is `1`, a missing PostgreSQL is an error instead of a skipped test.
 pub const REQUIRE: &str = "MARGAY_REQUIRE_POSTGRES";
+
+/// If this environment variable names a server, `postgres://user@host:port`, tests make their databases there, instead
+/// of starting one for each process. Its user must be allowed to make databases; what was made is removed again.
+pub const SHARED: &str = "MARGAY_TEST_POSTGRES_URL";
 
 /// Where Debian keeps the programs of each installed version.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -29,20 +35,24 @@ const SERVICE_USER: &str = "postgres";
 #[error("PostgreSQL for tests: {0}")]
 pub struct TestPostgresError(String);
 
-/// A running server. Dropping it, also in a panic, stops it and removes its files.
+/// A running server. Dropping it, also in a panic, removes its databases, and ends it if it was started here.
 #[derive(Debug)]
 pub struct TestPostgres {
-    directory: tempfile::TempDir,
-    programs: PathBuf,
-    as_service_user: bool,
-    port: u16,
-    databases: AtomicU32,
+    /// `postgres://user@host:port`.
+    address: String,
+    cluster: Option<Cluster>,
+    /// The databases that were made here.
+    made: Mutex<Vec<String>>,
 }
 
 impl TestPostgres {
-    /// Starts a server on a free port of 127.0.0.1. `None`, and a line on the standard error, if PostgreSQL
-    /// is not installed; an error instead if [`REQUIRE`] is set.
+    /// The server that [`SHARED`] names, else a new one on a free port of 127.0.0.1. `None`, and a line on the standard
+    /// error, if PostgreSQL is not installed; an error instead if [`REQUIRE`] is set.
     pub fn start() -> Result<Option<Self>, TestPostgresError> {
+        if let Some(address) = env::var(SHARED).ok().filter(|address| !address.is_empty()) {
+            let address = address.trim_end_matches('/').to_owned();
+            return Ok(Some(Self { address, cluster: None, made: Mutex::default() }));
+        }
         let Some(programs) = find_programs() else {
             if env::var_os(REQUIRE).is_some_and(|value| value == "1") {
                 return Err(TestPostgresError(format!("initdb not found, but {REQUIRE}=1")));
@@ -50,34 +60,93 @@ impl TestPostgres {
             eprintln!("SKIPPED on PostgreSQL: initdb not found");
             return Ok(None);
         };
-        let directory = tempfile::tempdir().map_err(|error| failed("temporary directory", &error))?;
-        let as_service_user = owned_by_root(directory.path()).map_err(|error| failed("temporary directory", &error))?;
-        let mut server = Self { directory, programs, as_service_user, port: 0, databases: AtomicU32::new(0) };
-        server.create_cluster()?;
-        server.start_on_free_port()?;
-        Ok(Some(server))
+        let cluster = Cluster::start(programs)?;
+        let address = format!("postgres://{SERVICE_USER}@127.0.0.1:{}", cluster.port);
+        Ok(Some(Self { address, cluster: Some(cluster), made: Mutex::default() }))
     }
 
     /// An empty database of its own for one test.
     pub async fn create_database(&self) -> Result<Database, TestPostgresError> {
-        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let mut connection =
             PgConnection::connect(&self.url("postgres")).await.map_err(|error| failed("connect", &error))?;
-        // The name is made above, of a word and a number.
+        // Other processes make databases on a shared server at the same time.
+        let name: String = sqlx::query_scalar("SELECT 'test_' || replace(gen_random_uuid()::text, '-', '')")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(|error| failed("name a database", &error))?;
+        // The name is made above, of a word and hexadecimal digits.
         sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
             .execute(&mut connection)
             .await
             .map_err(|error| failed("create database", &error))?;
         connection.close().await.map_err(|error| failed("disconnect", &error))?;
-        Ok(Database::Postgres { url: self.url(&name) })
+        let url = self.url(&name);
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+        Ok(Database::Postgres { url })
     }
 
     /// The URL of a database of this server. Everybody on this machine may connect, without a password.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://{SERVICE_USER}@127.0.0.1:{}/{database}", self.port)
+        format!("{}/{database}", self.address)
     }
 
-    fn create_cluster(&self) -> Result<(), TestPostgresError> {
+    /// What was made on a shared server; with one of its own everything goes.
+    fn left_behind(&self) -> Vec<String> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.cluster.is_some() { Vec::new() } else { made.clone() }
+    }
+}
+
+impl Drop for TestPostgres {
+    fn drop(&mut self) {
+        let (names, url) = (self.left_behind(), self.url("postgres"));
+        if names.is_empty() {
+            return;
+        }
+        // A runtime of its own on a thread of its own: this may be dropped inside one that must not be blocked.
+        let removed = thread::spawn(move || drop_databases(&url, &names)).join();
+        if let Ok(Err(error)) = removed {
+            eprintln!("{error}");
+        }
+    }
+}
+
+fn drop_databases(url: &str, names: &[String]) -> Result<(), TestPostgresError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| failed("runtime", &error))?;
+    let dropping = async {
+        let mut connection = PgConnection::connect(url).await?;
+        for name in names {
+            let sql = AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            sqlx::raw_sql(sql).execute(&mut connection).await?;
+        }
+        connection.close().await
+    };
+    runtime.block_on(dropping).map_err(|error| failed("drop database", &error))
+}
+
+/// A server of our own.
+#[derive(Debug)]
+struct Cluster {
+    directory: tempfile::TempDir,
+    programs: PathBuf,
+    as_service_user: bool,
+    port: u16,
+}
+
+impl Cluster {
+    fn start(programs: PathBuf) -> Result<Self, TestPostgresError> {
+        let directory = tempfile::tempdir().map_err(|error| failed("temporary directory", &error))?;
+        let as_service_user = owned_by_root(directory.path()).map_err(|error| failed("temporary directory", &error))?;
+        let mut cluster = Self { directory, programs, as_service_user, port: 0 };
+        cluster.initialise()?;
+        cluster.start_on_free_port()?;
+        Ok(cluster)
+    }
+
+    fn initialise(&self) -> Result<(), TestPostgresError> {
         if self.as_service_user {
             let mut chown = Command::new("chown");
             chown.arg(SERVICE_USER).arg(self.directory.path());
@@ -137,7 +206,7 @@ impl TestPostgres {
     }
 }
 
-impl Drop for TestPostgres {
+impl Drop for Cluster {
     fn drop(&mut self) {
         if !self.data().join("postmaster.pid").exists() {
             return;

@@ -9,7 +9,7 @@ use margay_domain::{
 };
 
 use crate::{
-    codec::{count, micros, text, timestamp},
+    codec::{count, micros, shown_name, text, timestamp},
     engine::{Engine, in_transaction, on_read, on_write},
     error::DbResult as _,
 };
@@ -53,8 +53,8 @@ impl UserRow {
         User {
             id: UserId::new(self.id),
             email: self.email,
-            given_name: self.given_name,
-            family_name: self.family_name,
+            given_name: shown_name(&self.given_name),
+            family_name: shown_name(&self.family_name),
             role_id: RoleId::new(self.role_id),
             enabled: self.enabled,
             created_at: Timestamp::from_micros(self.created_at),

@@ -15,22 +15,36 @@ use crate::{
     id::{AlertId, EnrichmentId, LogSourceId, UserId},
     log_schema::LogSchema,
     log_source::{LogSource, SourceVolume},
+    role::LogTypeAccess,
 };
 
-/// Alerts.
+/// Alerts. Everybody reads and changes them with the log-type access of their role: an alert that [`Alert::seen_with`]
+/// has none for does not exist for them, in lists, numbers and changes alike, and of others they get what it leaves.
+/// Filters find nothing by what is left out.
 #[async_trait]
 pub trait Alerts: Send + Sync {
     /// Adds alerts, or replaces those with the same id.
     async fn put(&self, alerts: &[Alert]) -> StoreResult<()>;
     /// By id.
-    async fn get(&self, id: &AlertId) -> StoreResult<Option<Alert>>;
+    async fn get(&self, id: &AlertId, access: &LogTypeAccess) -> StoreResult<Option<Alert>>;
     /// At most `limit` that match, after `position`. The `events` of listed alerts are empty.
-    async fn list(&self, filter: &AlertFilter, after: Option<&AlertPosition>, limit: u32) -> StoreResult<Vec<Alert>>;
+    async fn list(
+        &self,
+        filter: &AlertFilter,
+        after: Option<&AlertPosition>,
+        limit: u32,
+        access: &LogTypeAccess,
+    ) -> StoreResult<Vec<Alert>>;
     /// How many match.
-    async fn count(&self, filter: &AlertFilter) -> StoreResult<u64>;
+    async fn count(&self, filter: &AlertFilter, access: &LogTypeAccess) -> StoreResult<u64>;
     /// How many match, by type, severity and detection, for each stretch of `width`; in the order of [`AlertTally`],
     /// without stretches that have none. `width` is at least one second.
-    async fn tally(&self, filter: &AlertFilter, width: Duration) -> StoreResult<Vec<AlertTally>>;
+    async fn tally(
+        &self,
+        filter: &AlertFilter,
+        width: Duration,
+        access: &LogTypeAccess,
+    ) -> StoreResult<Vec<AlertTally>>;
     /// Changes all of `ids` or, if any of them is not there, nothing: then the missing ones are returned, in the
     /// order of `ids`.
     async fn change(
@@ -39,11 +53,12 @@ pub trait Alerts: Send + Sync {
         change: &AlertChange,
         by: &UserId,
         now: Timestamp,
+        access: &LogTypeAccess,
     ) -> StoreResult<Vec<AlertId>>;
     /// Adds a comment. `NotFound` if there is no such alert.
-    async fn add_comment(&self, comment: &AlertComment) -> StoreResult<()>;
+    async fn add_comment(&self, comment: &AlertComment, access: &LogTypeAccess) -> StoreResult<()>;
     /// The comments of an alert, oldest first.
-    async fn comments(&self, id: &AlertId) -> StoreResult<Vec<AlertComment>>;
+    async fn comments(&self, id: &AlertId, access: &LogTypeAccess) -> StoreResult<Vec<AlertComment>>;
 }
 
 /// Detections.

@@ -1,6 +1,6 @@
 //! Clients, flows, grants, tokens, settings.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use async_trait::async_trait;
 use margay_rules::PermissionSet;
@@ -9,7 +9,7 @@ use super::{StoreError, StoreResult};
 use crate::{
     client::Client,
     clock::Timestamp,
-    flow::Flow,
+    flow::{Decision, Flow},
     grant::{AuthorizationCode, Grant, RefreshToken, RevocationReason},
     id::{ClientId, FlowId, GrantId, UserId},
     page::ErrorPage,
@@ -21,8 +21,11 @@ use crate::{
 /// Clients.
 #[async_trait]
 pub trait Clients: Send + Sync {
-    /// Adds a client.
+    /// Adds a client. One that registered itself conflicts with an equal one, see [`Self::equal`].
     async fn create(&self, client: &Client) -> StoreResult<()>;
+    /// The client that registered itself with the same name, home page, kind, grant types and redirect URIs, in
+    /// whatever order; there is at most one.
+    async fn equal(&self, client: &Client) -> StoreResult<Option<Client>>;
     /// By id.
     async fn get(&self, id: &ClientId) -> StoreResult<Option<Client>>;
     /// All, newest first.
@@ -38,6 +41,12 @@ pub trait Clients: Send + Sync {
     async fn authorized(&self, id: &ClientId, at: Timestamp) -> StoreResult<()>;
     /// Removes clients registered before `before` that nobody ever authorized; how many.
     async fn collect_unused(&self, before: Timestamp) -> StoreResult<u64>;
+    /// Removes clients whose last connection ended before `before`, with their ended connections; how many clients.
+    /// Those that an admin added stay.
+    async fn collect_ended(&self, before: Timestamp) -> StoreResult<u64>;
+    /// Removes the client that has waited longest to be authorized for the first time, of those that registered before
+    /// `before` and that nobody is about to authorize at `now` (it has no open flow); whether there was one.
+    async fn evict_unused(&self, before: Timestamp, now: Timestamp) -> StoreResult<bool>;
 }
 
 /// Flows.
@@ -47,10 +56,33 @@ pub trait Flows: Send + Sync {
     async fn create(&self, flow: &Flow) -> StoreResult<()>;
     /// By id.
     async fn get(&self, id: &FlowId) -> StoreResult<Option<Flow>>;
-    /// Marks it decided; `false` if it was decided already or is over. One statement (row A12: single use).
-    async fn decide(&self, id: &FlowId, now: Timestamp) -> StoreResult<bool>;
+    /// Decides it without a grant; `false` if it was decided already or is over. One statement (row A12: single use).
+    async fn decide(&self, id: &FlowId, decision: &Decision) -> StoreResult<bool>;
+    /// Decides it and stores the grant (not yet active) with its code, in one transaction: all or nothing. Every other
+    /// grant of this person to this client that has not ended is narrowed to what the new one holds, and ended if
+    /// nothing is left; the answer says which. `None` if the flow was decided already or is over.
+    async fn allow(
+        &self,
+        id: &FlowId,
+        decision: &Decision,
+        grant: &Grant,
+        code: &AuthorizationCode,
+    ) -> StoreResult<Option<Vec<ReplacedGrant>>>;
+    /// Notes that the audit event of the decision is on disk.
+    async fn recorded(&self, id: &FlowId) -> StoreResult<()>;
     /// Removes flows that ended before `before`; how many.
     async fn collect(&self, before: Timestamp) -> StoreResult<u64>;
+}
+
+/// What a new decision left of an older grant of the same person to the same client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplacedGrant {
+    /// The older grant.
+    pub id: GrantId,
+    /// What it held until now.
+    pub before: PermissionSet,
+    /// What it holds now; empty if it ended.
+    pub after: PermissionSet,
 }
 
 /// What became of a presented code.
@@ -69,12 +101,12 @@ pub enum CodeRedemption {
 pub enum RefreshRotation {
     /// It was current; the successor is current now.
     Rotated,
-    /// It was superseded moments ago by this very successor: an answer got lost, or two of the client's processes
-    /// refresh at once (row OF2).
+    /// It was superseded by this very successor, moments ago or without anybody having used the successor: an answer got
+    /// lost, or two of the client's processes refresh (row OF2).
     Repeated,
-    /// It was superseded before the grace window: somebody has a copy (row OF1).
+    /// It was superseded before the grace window, and its successor was used: somebody has a copy (row OF1).
     Reused,
-    /// It was superseded moments ago by another successor than the given one; the caller's key is not the one that was
+    /// It was superseded by another successor than the given one; the caller's key is not the one that was
     /// used. Nothing was changed.
     Other,
     /// Unknown, over, or of an ended grant.
@@ -104,13 +136,15 @@ pub trait Grants: Send + Sync {
     /// The stored refresh token, whatever its state.
     async fn refresh_token(&self, hash: &SecretHash) -> StoreResult<Option<RefreshToken>>;
     /// Exchanges `presented` for `successor`: `UPDATE … WHERE superseded_at IS NULL`, one row decides (row OF1).
-    /// Within `grace` of a first exchange the same successor is accepted again (row OF2).
+    /// Within `grace` of a first exchange, and as long as the successor was not used, the same successor is accepted
+    /// again (row OF2). The grant notes `from`, the address of the exchange.
     async fn rotate(
         &self,
         presented: &SecretHash,
         successor: &RefreshToken,
         now: Timestamp,
         grace: Duration,
+        from: Option<IpAddr>,
     ) -> StoreResult<RefreshRotation>;
     /// Ends a grant and all its tokens; `false` if it had ended already.
     async fn revoke(&self, id: &GrantId, reason: RevocationReason, now: Timestamp) -> StoreResult<bool>;
@@ -239,6 +273,17 @@ pub struct ConsentView {
     pub requested: PermissionSet,
     /// How long the connection lasts at most, in days.
     pub lifetime_days: u32,
+    /// The connection that the person has with this client already, which allowing replaces.
+    pub connected: Option<Connected>,
+}
+
+/// A connection that a person has already with the client that asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// When the newest of its sign-ins was made.
+    pub since: Timestamp,
+    /// What all its sign-ins together hold.
+    pub permissions: PermissionSet,
 }
 
 /// Why there is no consent page.

@@ -1,6 +1,6 @@
 //! Blocked redirects, gathered from the audit log: what an admin may want to allow.
 
-use margay_rules::{Allowlist, CustomScheme, Decision, DomainPattern, Refusal, redirect};
+use margay_rules::{Allowlist, CustomScheme, Decision, DomainPattern, Refusal, display, redirect};
 use serde_json::Value;
 use url::Url;
 
@@ -11,6 +11,8 @@ pub const MAX_GROUPS: usize = 10;
 
 /// At most so many people are named in a group.
 const MAX_PEOPLE: usize = 5;
+/// At most this many characters of a client's name; registration cuts them before.
+const MAX_NAME: usize = 200;
 /// What is shown of an address without a host, in characters.
 const MAX_ADDRESS: usize = 200;
 /// The rule in the event of an address that could never be redirected to.
@@ -49,7 +51,7 @@ pub enum Remedy {
 /// What people see of a redirect URI: the host of an `https` address, `http://host`, or `scheme://` for a custom scheme;
 /// the beginning of the text itself if it is no address.
 pub fn target(uri: &str) -> String {
-    Url::parse(uri).map_or_else(|_| uri.chars().take(MAX_ADDRESS).collect(), |url| target_of(&url))
+    Url::parse(uri).map_or_else(|_| display::shown(uri, MAX_ADDRESS), |url| target_of(&url))
 }
 
 fn target_of(url: &Url) -> String {
@@ -67,6 +69,7 @@ pub(super) fn gather(events: &[AuditEvent], allowlist: &Allowlist) -> Vec<Blocke
         let Some(uri) = text(&event.action_params, "redirectUri") else { continue };
         let (target, remedy) = judge(uri, text(&event.action_details, "rule"), allowlist);
         let client_name = text(&event.action_details, "clientName").unwrap_or("An unnamed client");
+        let client_name = display::one_line(client_name, MAX_NAME);
         let person = event.actor.email.as_deref().unwrap_or(&event.actor.name);
         let known = groups
             .iter_mut()
@@ -75,7 +78,7 @@ pub(super) fn gather(events: &[AuditEvent], allowlist: &Allowlist) -> Vec<Blocke
             group.add(person);
         } else if groups.len() < MAX_GROUPS {
             groups.push(BlockedRedirects {
-                client_name: client_name.to_owned(),
+                client_name,
                 target,
                 count: 1,
                 last_at: event.timestamp,

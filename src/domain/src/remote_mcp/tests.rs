@@ -67,6 +67,15 @@ impl Clients for Fake {
     async fn list(&self) -> StoreResult<Vec<Client>> {
         Ok(self.clients.lock().unwrap().clone())
     }
+    async fn equal(&self, _: &Client) -> StoreResult<Option<Client>> {
+        not_here()
+    }
+    async fn collect_ended(&self, _: Timestamp) -> StoreResult<u64> {
+        not_here()
+    }
+    async fn evict_unused(&self, _: Timestamp, _: Timestamp) -> StoreResult<bool> {
+        not_here()
+    }
     async fn put_document(&self, _: &Client) -> StoreResult<()> {
         not_here()
     }

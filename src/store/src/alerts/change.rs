@@ -3,23 +3,22 @@
 use std::collections::BTreeSet;
 
 use margay_domain::{
-    alert::{AlertChange, AlertQuality, AlertStatus},
+    alert::{AlertChange, AlertQuality},
     clock::Timestamp,
     id::{AlertId, UserId},
     ports::StoreResult,
+    role::LogTypeAccess,
 };
 
-use super::terms::{self, TERMS_PER_STATEMENT, TermKind};
+use super::{
+    filter,
+    terms::{self, TERMS_PER_STATEMENT, TermKind},
+};
 use crate::{
     codec::{optional_text, text, to_json},
     engine::{Engine, builder_in, in_transaction},
     error::DbResult as _,
 };
-
-/// What is not to be changed is given as NULL or, where NULL is a value, with false before it.
-const CHANGE: &str = "UPDATE alerts SET status = COALESCE($2, status), \
-     assignee_id = CASE WHEN $3 THEN $4 ELSE assignee_id END, quality = CASE WHEN $5 THEN $6 ELSE quality END, \
-     context_tags = COALESCE($7, context_tags), updated_by = $8, updated_at = $9 WHERE id = $1";
 
 const CLEAR_TAGS: &str = "DELETE FROM alert_terms WHERE alert_id = $1 AND kind = $2";
 
@@ -28,8 +27,8 @@ pub(super) async fn change(
     engine: &Engine,
     ids: &[AlertId],
     change: &AlertChange,
-    by: &UserId,
-    now: Timestamp,
+    (by, now): (&UserId, Timestamp),
+    access: &LogTypeAccess,
 ) -> StoreResult<Vec<AlertId>> {
     // Sorted, because an update locks its row until the end in PostgreSQL: all who change several alerts lock them in
     // this order, so that none waits for another in a circle.
@@ -41,20 +40,23 @@ pub(super) async fn change(
     in_transaction!(engine, |tx| {
         let mut missing = BTreeSet::new();
         for id in &sorted {
-            let changed = sqlx::query(CHANGE)
-                .bind(id.as_str())
-                .bind(change.status.map(AlertStatus::as_str))
-                .bind(change.assignee_id.is_some())
-                .bind(assignee.as_deref())
-                .bind(change.quality.is_some())
-                .bind(change.quality.flatten().map(AlertQuality::as_str))
-                .bind(tags.as_deref())
-                .bind(by.as_str())
-                .bind(now.as_micros())
-                .execute(&mut *tx)
-                .await
-                .db()?
-                .rows_affected();
+            let mut sql = builder_in(&tx, "UPDATE alerts AS a SET updated_by = ");
+            sql.push_bind(by.clone()).push(", updated_at = ").push_bind(now.as_micros());
+            if let Some(status) = change.status {
+                sql.push(", status = ").push_bind(status.as_str());
+            }
+            if change.assignee_id.is_some() {
+                sql.push(", assignee_id = ").push_bind(assignee.clone());
+            }
+            if let Some(quality) = change.quality {
+                sql.push(", quality = ").push_bind(quality.map(AlertQuality::as_str));
+            }
+            if let Some(tags) = &tags {
+                sql.push(", context_tags = ").push_bind(tags.clone());
+            }
+            sql.push(" WHERE a.id = ").push_bind(id.clone());
+            filter::push_access(&mut sql, access);
+            let changed = sql.build().execute(&mut *tx).await.db()?.rows_affected();
             if changed == 0 {
                 missing.insert(id.as_str());
                 continue;

@@ -1,6 +1,9 @@
 //! Which alerts, and which page of them, in SQL.
 
-use margay_domain::alert::{AlertFilter, AlertPosition, AlertQuality, AlertStatus, AlertType, Severity};
+use margay_domain::{
+    alert::{AlertFilter, AlertPosition, AlertQuality, AlertStatus, AlertType, Severity},
+    role::LogTypeAccess,
+};
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::terms::TermKind;
@@ -14,13 +17,18 @@ pub(super) fn fold(title: &str) -> String {
     text(&title.to_lowercase())
 }
 
-/// Adds ` AND …` for every condition of `filter`, on `alerts a`.
-pub(super) fn push_conditions<DB>(sql: &mut QueryBuilder<DB>, filter: &AlertFilter)
+/// Adds ` AND …` for every condition of `filter`, on `alerts a`, and for what `access` allows to exist. Nothing is found
+/// by what is withheld: else asking again and again would tell it.
+pub(super) fn push_conditions<DB>(sql: &mut QueryBuilder<DB>, filter: &AlertFilter, access: &LogTypeAccess)
 where
     DB: Database,
     for<'q> String: Encode<'q, DB> + Type<DB>,
     for<'q> i64: Encode<'q, DB> + Type<DB>,
 {
+    push_access(sql, access);
+    if filter.title_contains.is_some() || !filter.log_source_ids.is_empty() {
+        push_nothing_withheld(sql, access);
+    }
     if let Some(from) = filter.from {
         sql.push(" AND a.created_at >= ").push_bind(from.as_micros());
     }
@@ -36,6 +44,10 @@ where
     if !filter.log_types.is_empty() {
         sql.push(" AND EXISTS (SELECT 1 FROM alert_log_types l WHERE l.alert_id = a.id");
         push_any(sql, "l.log_type", filter.log_types.iter().map(String::as_str));
+        if !access.is_unrestricted() {
+            sql.push(" AND ");
+            push_allowed(sql, "l.log_type", access);
+        }
         sql.push(")");
     }
     if let Some(needle) = &filter.title_contains {
@@ -52,6 +64,61 @@ where
     push_terms(sql, TermKind::ContextTag, &filter.context_tags);
     push_terms(sql, TermKind::LogSource, &filter.log_source_ids);
     push_terms(sql, TermKind::ResourceType, &filter.resource_types);
+}
+
+/// Adds the condition that the alert exists for somebody with this access: one of its log types may be read. Without a
+/// log type it exists for those who may read all.
+pub(super) fn push_access<DB>(sql: &mut QueryBuilder<DB>, access: &LogTypeAccess)
+where
+    DB: Database,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+{
+    if access.is_unrestricted() {
+        return;
+    }
+    sql.push(" AND EXISTS (SELECT 1 FROM alert_log_types v WHERE v.alert_id = a.id AND ");
+    push_allowed(sql, "v.log_type", access);
+    sql.push(")");
+}
+
+/// Adds the condition that all log types of the alert may be read.
+fn push_nothing_withheld<DB>(sql: &mut QueryBuilder<DB>, access: &LogTypeAccess)
+where
+    DB: Database,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+{
+    if access.is_unrestricted() {
+        return;
+    }
+    sql.push(" AND NOT EXISTS (SELECT 1 FROM alert_log_types w WHERE w.alert_id = a.id AND NOT (");
+    push_allowed(sql, "w.log_type", access);
+    sql.push("))");
+}
+
+/// Adds whether the log type in `column` may be read.
+fn push_allowed<DB>(sql: &mut QueryBuilder<DB>, column: &'static str, access: &LogTypeAccess)
+where
+    DB: Database,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+{
+    let (operator, listed) = match access {
+        LogTypeAccess::Allow(listed) if !listed.is_empty() => (" IN (", listed),
+        LogTypeAccess::Deny(listed) if !listed.is_empty() => (" NOT IN (", listed),
+        LogTypeAccess::AllowAll | LogTypeAccess::Deny(_) => {
+            sql.push("1 = 1");
+            return;
+        }
+        LogTypeAccess::DenyAll | LogTypeAccess::Allow(_) => {
+            sql.push("1 = 0");
+            return;
+        }
+    };
+    sql.push(column).push(operator);
+    let mut list = sql.separated(", ");
+    for log_type in listed {
+        list.push_bind(text(log_type));
+    }
+    sql.push(")");
 }
 
 /// Adds the position, the order and the limit of a page. Time and id together are unique, so that no alert is
@@ -138,7 +205,7 @@ mod tests {
     #[test]
     fn conditions_are_bound_and_never_pasted() {
         let mut sql = QueryBuilder::<Postgres>::new("");
-        push_conditions(&mut sql, &filter());
+        push_conditions(&mut sql, &filter(), &LogTypeAccess::AllowAll);
         assert_eq!(
             sql.into_string(),
             " AND a.severity IN ($1, $2) AND a.status IN ($3) \
@@ -158,7 +225,7 @@ mod tests {
             ..AlertFilter::default()
         };
         let mut sql = QueryBuilder::<Postgres>::new("");
-        push_conditions(&mut sql, &filter);
+        push_conditions(&mut sql, &filter, &LogTypeAccess::AllowAll);
         assert_eq!(
             sql.into_string(),
             " AND a.quality IN ($1) \
@@ -168,6 +235,33 @@ mod tests {
              AND t.term IN ($4)) \
              AND EXISTS (SELECT 1 FROM alert_terms t WHERE t.alert_id = a.id AND t.kind = 'resource_type' \
              AND t.term IN ($5))"
+        );
+    }
+
+    #[test]
+    fn access_is_a_condition_of_its_own() {
+        let conditions = |filter: &AlertFilter, access: &LogTypeAccess| {
+            let mut sql = QueryBuilder::<Postgres>::new("");
+            push_conditions(&mut sql, filter, access);
+            sql.into_string()
+        };
+        let list = || vec!["Okta.SystemLog".to_owned()];
+        let all = AlertFilter::default();
+        assert_eq!(conditions(&all, &LogTypeAccess::AllowAll), "");
+        assert_eq!(conditions(&all, &LogTypeAccess::Deny(Vec::new())), "");
+        let exists = " AND EXISTS (SELECT 1 FROM alert_log_types v WHERE v.alert_id = a.id AND ";
+        assert_eq!(conditions(&all, &LogTypeAccess::Deny(list())), format!("{exists}v.log_type NOT IN ($1))"));
+        assert_eq!(conditions(&all, &LogTypeAccess::Allow(list())), format!("{exists}v.log_type IN ($1))"));
+        for nothing in [LogTypeAccess::DenyAll, LogTypeAccess::Allow(Vec::new())] {
+            assert_eq!(conditions(&all, &nothing), format!("{exists}1 = 0)"));
+        }
+        let titled = AlertFilter { title_contains: Some("x".to_owned()), ..AlertFilter::default() };
+        assert_eq!(
+            conditions(&titled, &LogTypeAccess::Deny(list())),
+            format!(
+                "{exists}v.log_type NOT IN ($1)) AND NOT EXISTS (SELECT 1 FROM alert_log_types w \
+                 WHERE w.alert_id = a.id AND NOT (w.log_type NOT IN ($2))) AND a.title_folded LIKE $3 ESCAPE '\\'"
+            )
         );
     }
 

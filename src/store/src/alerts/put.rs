@@ -44,6 +44,8 @@ pub(super) async fn put(engine: &Engine, alerts: &[Alert]) -> StoreResult<()> {
     sorted.sort_by(|(left, _), (right, _)| left.cmp(right));
     in_transaction!(engine, |tx| {
         for (id, alert) in &sorted {
+            // Access is decided by these, so that no event can have a log type that is not among them.
+            let log_types = alert.all_log_types();
             let events: Vec<StoredEventRef> = alert.events.iter().map(StoredEventRef::from).collect();
             sqlx::query(ALERT)
                 .bind(id.as_str())
@@ -58,7 +60,7 @@ pub(super) async fn put(engine: &Engine, alerts: &[Alert]) -> StoreResult<()> {
                 .bind(alert.quality.map(AlertQuality::as_str))
                 .bind(to_json(&alert.context_tags)?)
                 .bind(optional_text(alert.detection_id.as_deref()))
-                .bind(to_json(&alert.log_types)?)
+                .bind(to_json(&log_types)?)
                 .bind(to_json(&alert.log_source_ids)?)
                 .bind(to_json(&alert.resource_types)?)
                 .bind(to_json(&*readable(&alert.context))?)
@@ -81,7 +83,7 @@ pub(super) async fn put(engine: &Engine, alerts: &[Alert]) -> StoreResult<()> {
                 terms::push_rows(&mut sql, id, chunk);
                 sql.build().execute(&mut *tx).await.db()?;
             }
-            let log_types: BTreeSet<String> = alert.log_types.iter().map(|name| text(name)).collect();
+            let log_types: BTreeSet<String> = log_types.iter().map(|name| text(name)).collect();
             if log_types.is_empty() {
                 continue;
             }

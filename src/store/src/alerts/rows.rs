@@ -78,6 +78,7 @@ impl AlertRow {
             updated_by: self.updated_by,
             assignee_id: self.assignee_id,
             events,
+            withheld: false,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use margay_domain::{
     alert::{AlertFilter, AlertTally},
     ports::StoreResult,
+    role::LogTypeAccess,
 };
 
 use super::{filter, rows::TallyRow};
@@ -19,7 +20,12 @@ const MIN_WIDTH: i64 = 1_000_000;
 const MAX_WIDTH: i64 = i64::MAX / 4;
 
 /// See `Alerts::tally`.
-pub(super) async fn tally(engine: &Engine, filter: &AlertFilter, width: Duration) -> StoreResult<Vec<AlertTally>> {
+pub(super) async fn tally(
+    engine: &Engine,
+    filter: &AlertFilter,
+    width: Duration,
+    access: &LogTypeAccess,
+) -> StoreResult<Vec<AlertTally>> {
     let width = i64::try_from(width.as_micros()).unwrap_or(MAX_WIDTH).clamp(MIN_WIDTH, MAX_WIDTH);
     let rows = on_read!(engine, |pool| {
         // The remainder has the sign of the time on both engines; this makes it that of the stretch, also before 1970.
@@ -29,7 +35,7 @@ pub(super) async fn tally(engine: &Engine, filter: &AlertFilter, width: Duration
             " AS begin, a.kind AS kind, a.severity AS severity, a.detection_id AS detection_id, COUNT(*) AS alerts \
              FROM alerts a WHERE 1 = 1",
         );
-        filter::push_conditions(&mut sql, filter);
+        filter::push_conditions(&mut sql, filter, access);
         sql.push(" GROUP BY 1, 2, 3, 4");
         sql.build_query_as::<TallyRow>().fetch_all(pool).await.db()?
     });

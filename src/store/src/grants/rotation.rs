@@ -1,6 +1,6 @@
 //! Exchanging a refresh token for its successor (rows OF1 and OF2).
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use margay_domain::{
     clock::Timestamp,
@@ -20,9 +20,9 @@ use crate::{
 pub(super) const INSERT: &str =
     "INSERT INTO refresh_tokens (hash, grant_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)";
 
-/// Notes the use, but only of an active grant. In PostgreSQL this also locks the grant's row, so that all exchanges
+/// Notes the use and where it came from, but only of an active grant. In PostgreSQL this also locks the grant's row, so that all exchanges
 /// of a family and its revocation happen one after another; SQLite has one writer anyway.
-const HOLD_GRANT: &str = "UPDATE grants SET last_used_at = $2 \
+const HOLD_GRANT: &str = "UPDATE grants SET last_used_at = $2, refreshed_from = $3 \
      WHERE id = (SELECT grant_id FROM refresh_tokens WHERE hash = $1) \
      AND activated_at IS NOT NULL AND revoked_at IS NULL AND expires_at > $2";
 
@@ -39,11 +39,13 @@ pub(super) async fn rotate(
     successor: &RefreshToken,
     now: Timestamp,
     grace: Duration,
+    from: Option<IpAddr>,
 ) -> StoreResult<RefreshRotation> {
     Ok(in_transaction!(engine, |tx| {
         let held = sqlx::query(HOLD_GRANT)
             .bind(hash_bytes(presented))
             .bind(now.as_micros())
+            .bind(from.map(|from| from.to_string()))
             .execute(&mut *tx)
             .await
             .db()?
@@ -91,8 +93,9 @@ fn judge(presented: &RefreshToken, successor: &SecretHash, now: Timestamp, grace
     match (presented.state(now, grace), presented.successor) {
         // Row OF1: a copy.
         (RefreshState::Replayed, _) => RefreshRotation::Reused,
-        // Row OF2: the answer got lost, or two of the client's processes refresh at once. The faster one may have gone
-        // on already: whoever comes with the successor after that has to come within its grace, or it is a copy, too.
+        // Row OF2: the answer got lost, or two of the client's processes refresh. Within the grace the faster one may
+        // have gone on already: another that comes with the successor has to come within its grace, or before anybody
+        // went on from there, or it is a copy, too.
         (RefreshState::Superseded, Some(same)) if same.constant_time_eq(successor) => RefreshRotation::Repeated,
         (RefreshState::Superseded, _) => RefreshRotation::Other,
         (RefreshState::Current | RefreshState::Over, _) => RefreshRotation::Unknown,
@@ -107,7 +110,8 @@ mod tests {
 
     const GRACE: Duration = Duration::from_secs(45);
 
-    fn token(hash: u8, superseded: Option<(i64, u8)>) -> RefreshToken {
+    /// A token, when it was superseded and by which, and whether that one was used as well.
+    fn token(hash: u8, superseded: Option<(i64, u8)>, used: bool) -> RefreshToken {
         RefreshToken {
             hash: SecretHash::from_bytes([hash; 32]),
             grant_id: GrantId::new("grt_1"),
@@ -115,6 +119,7 @@ mod tests {
             expires_at: Timestamp::from_seconds(1_000),
             superseded_at: superseded.map(|(at, _)| Timestamp::from_seconds(at)),
             successor: superseded.map(|(_, hash)| SecretHash::from_bytes([hash; 32])),
+            successor_used_at: used.then(|| Timestamp::from_seconds(101)),
         }
     }
 
@@ -131,12 +136,17 @@ mod tests {
 
     #[test]
     fn only_a_lost_answer_is_forgiven() {
-        let old = token(1, Some((100, 2)));
+        let old = token(1, Some((100, 2)), true);
         assert_eq!(judged(&old, 2, 100), "repeated");
         assert_eq!(judged(&old, 2, 145), "repeated");
         assert_eq!(judged(&old, 2, 146), "reused");
         assert_eq!(judged(&old, 9, 120), "other");
         assert_eq!(judged(&old, 9, 146), "reused");
-        assert_eq!(judged(&token(1, None), 2, 120), "unknown");
+        assert_eq!(judged(&token(1, None, false), 2, 120), "unknown");
+        // Nobody used the successor: it is still the answer, until the token's own time has passed.
+        let unused = token(1, Some((100, 2)), false);
+        assert_eq!(judged(&unused, 2, 999), "repeated");
+        assert_eq!(judged(&unused, 9, 999), "other");
+        assert_eq!(judged(&unused, 2, 1_000), "unknown");
     }
 }

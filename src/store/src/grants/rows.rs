@@ -21,7 +21,8 @@ macro_rules! grant_columns {
         "g.id AS g_id, g.user_id AS g_user_id, g.client_id AS g_client_id, g.permissions AS g_permissions, \
          g.resource AS g_resource, g.redirect_uri AS g_redirect_uri, g.created_at AS g_created_at, \
          g.activated_at AS g_activated_at, g.expires_at AS g_expires_at, g.last_used_at AS g_last_used_at, \
-         g.revoked_at AS g_revoked_at, g.revoked_reason AS g_revoked_reason"
+         g.revoked_at AS g_revoked_at, g.revoked_reason AS g_revoked_reason, g.narrowed_from AS g_narrowed_from, \
+         g.refreshed_from AS g_refreshed_from"
     };
 }
 pub(super) use grant_columns;
@@ -34,10 +35,11 @@ macro_rules! code_columns {
 }
 pub(super) use code_columns;
 
-/// The columns of a [`RefreshTokenRow`].
+/// The columns of a [`RefreshTokenRow`], from `refresh_tokens`.
 macro_rules! refresh_token_columns {
     () => {
-        "hash, grant_id, issued_at, expires_at, superseded_at, successor"
+        "hash, grant_id, issued_at, expires_at, superseded_at, successor, (SELECT next.superseded_at \
+         FROM refresh_tokens next WHERE next.hash = refresh_tokens.successor) AS successor_used_at"
     };
 }
 pub(super) use refresh_token_columns;
@@ -68,6 +70,10 @@ pub(super) struct GrantRow {
     revoked_at: Option<i64>,
     #[sqlx(rename = "g_revoked_reason")]
     revoked_reason: Option<String>,
+    #[sqlx(rename = "g_narrowed_from")]
+    narrowed_from: Option<String>,
+    #[sqlx(rename = "g_refreshed_from")]
+    refreshed_from: Option<String>,
 }
 
 impl GrantRow {
@@ -82,6 +88,10 @@ impl GrantRow {
         };
         Ok(Grant {
             permissions: permissions_from_json("permissions of a grant", &self.permissions)?,
+            narrowed_from: self
+                .narrowed_from
+                .map(|json| permissions_from_json("first permissions of a grant", &json))
+                .transpose()?,
             id: GrantId::new(self.id),
             user_id: UserId::new(self.user_id),
             client_id: ClientId::new(self.client_id),
@@ -91,6 +101,7 @@ impl GrantRow {
             activated_at: timestamp(self.activated_at),
             expires_at: Timestamp::from_micros(self.expires_at),
             last_used_at: timestamp(self.last_used_at),
+            refreshed_from: self.refreshed_from,
             revoked,
         })
     }
@@ -155,6 +166,7 @@ pub(super) struct RefreshTokenRow {
     expires_at: i64,
     superseded_at: Option<i64>,
     successor: Option<Vec<u8>>,
+    successor_used_at: Option<i64>,
 }
 
 impl RefreshTokenRow {
@@ -166,6 +178,7 @@ impl RefreshTokenRow {
             expires_at: Timestamp::from_micros(self.expires_at),
             superseded_at: timestamp(self.superseded_at),
             successor: self.successor.map(|bytes| hash("a refresh token's successor", &bytes)).transpose()?,
+            successor_used_at: timestamp(self.successor_used_at),
         })
     }
 }

@@ -10,7 +10,7 @@ use margay_domain::{
 use margay_store::Store;
 
 use crate::{
-    alerts::{alert, names, strings, tagged},
+    alerts::{ALL, alert, names, strings, tagged},
     fixtures::{NOW, earlier, later},
     harness::at_once,
 };
@@ -38,7 +38,7 @@ fn ana() -> UserId {
 }
 
 async fn get(store: &Store, name: &str) -> Alert {
-    store.alerts().get(&id(name)).await.unwrap().unwrap()
+    store.alerts().get(&id(name), ALL).await.unwrap().unwrap()
 }
 
 /// Changes everything that can be changed.
@@ -55,7 +55,7 @@ async fn all_named_alerts_are_changed(store: Store) {
     let alerts = store.alerts();
     let two = Alert { resource_types: strings(&["AWS.S3.Bucket"]), ..alert("two") };
     alerts.put(&[alert("one"), two.clone(), alert("three")]).await.unwrap();
-    let missing = alerts.change(&ids(&["two", "one", "two"]), &everything(), &ana(), later(500)).await.unwrap();
+    let missing = alerts.change(&ids(&["two", "one", "two"]), &everything(), &ana(), later(500), ALL).await.unwrap();
     assert!(missing.is_empty(), "{missing:?}");
 
     let changed = |alert: Alert| Alert {
@@ -79,7 +79,7 @@ async fn all_named_alerts_are_changed(store: Store) {
     let by_resource = AlertFilter { resource_types: strings(&["AWS.S3.Bucket"]), ..AlertFilter::default() };
     assert_eq!(names(&store, by_resource).await, ["two"]);
 
-    assert!(alerts.change(&[], &everything(), &ana(), later(600)).await.unwrap().is_empty());
+    assert!(alerts.change(&[], &everything(), &ana(), later(600), ALL).await.unwrap().is_empty());
     assert_eq!(get(&store, "three").await, alert("three"));
 }
 
@@ -88,14 +88,14 @@ async fn one_missing_alert_stops_the_change(store: Store) {
     alerts.put(&[alert("one"), alert("two")]).await.unwrap();
     // Before, between and behind those that are there.
     let named = ids(&["z", "one", "a", "two", "q", "a", "z"]);
-    let missing = alerts.change(&named, &everything(), &ana(), later(500)).await.unwrap();
+    let missing = alerts.change(&named, &everything(), &ana(), later(500), ALL).await.unwrap();
     assert_eq!(missing, ids(&["z", "a", "q"]), "in the order given, each once");
     for name in ["one", "two"] {
         assert_eq!(get(&store, name).await, alert(name));
     }
     assert!(names(&store, tagged("vip")).await.is_empty());
     assert_eq!(names(&store, tagged("b")).await, ["two", "one"]);
-    assert!(alerts.get(&id("z")).await.unwrap().is_none());
+    assert!(alerts.get(&id("z"), ALL).await.unwrap().is_none());
 }
 
 async fn what_is_not_named_stays(store: Store) {
@@ -108,13 +108,13 @@ async fn what_is_not_named_stays(store: Store) {
     };
     alerts.put(std::slice::from_ref(&full)).await.unwrap();
     let reopen = AlertChange { status: Some(AlertStatus::Open), ..AlertChange::default() };
-    assert!(alerts.change(&ids(&["one"]), &reopen, &ana(), later(500)).await.unwrap().is_empty());
+    assert!(alerts.change(&ids(&["one"]), &reopen, &ana(), later(500), ALL).await.unwrap().is_empty());
     let touched = |alert: Alert| Alert { updated_at: later(500), updated_by: Some("usr_ana".to_owned()), ..alert };
     let expected = touched(Alert { status: AlertStatus::Open, ..full });
     assert_eq!(get(&store, "one").await, expected);
 
     let tag = AlertChange { context_tags: Some(strings(&["new"])), ..AlertChange::default() };
-    assert!(alerts.change(&ids(&["one"]), &tag, &ana(), later(500)).await.unwrap().is_empty());
+    assert!(alerts.change(&ids(&["one"]), &tag, &ana(), later(500), ALL).await.unwrap().is_empty());
     let expected = Alert { context_tags: strings(&["new"]), ..expected };
     assert_eq!(get(&store, "one").await, expected);
     assert_eq!(names(&store, tagged("new")).await, ["one"]);
@@ -135,7 +135,7 @@ async fn none_clears(store: Store) {
         context_tags: Some(Vec::new()),
         ..AlertChange::default()
     };
-    assert!(alerts.change(&ids(&["one"]), &clear, &ana(), later(500)).await.unwrap().is_empty());
+    assert!(alerts.change(&ids(&["one"]), &clear, &ana(), later(500), ALL).await.unwrap().is_empty());
     let expected = Alert {
         quality: None,
         assignee_id: None,
@@ -165,7 +165,7 @@ async fn changes_at_once_do_not_block_each_other(store: Store) {
             let ids: Vec<AlertId> = all.into_iter().map(|alert| alert.id).collect();
             let change = AlertChange { context_tags: Some(vec![format!("tag-{number}")]), ..AlertChange::default() };
             let by = UserId::new(format!("usr_{number}"));
-            alerts.change(&ids, &change, &by, later(u64::from(number))).await.unwrap()
+            alerts.change(&ids, &change, &by, later(u64::from(number)), ALL).await.unwrap()
         }
     })
     .await
@@ -175,7 +175,7 @@ async fn changes_at_once_do_not_block_each_other(store: Store) {
     // One of them was the last, for all alerts and their terms alike.
     let last = get(&store, "00").await;
     for alert in &all {
-        let stored = store.alerts().get(&alert.id).await.unwrap().unwrap();
+        let stored = store.alerts().get(&alert.id, ALL).await.unwrap().unwrap();
         assert_eq!((&stored.context_tags, &stored.updated_by), (&last.context_tags, &last.updated_by));
     }
     let tags = (0..24).map(|number| format!("tag-{number}")).chain(strings(&["a", "b"]));
@@ -196,7 +196,7 @@ const ROOT: Option<&str> = Some("AWS.Root.Login");
 
 async fn alerts_are_tallied_by_kind_and_time(store: Store) {
     let alerts = store.alerts();
-    assert!(alerts.tally(&AlertFilter::default(), HOUR).await.unwrap().is_empty());
+    assert!(alerts.tally(&AlertFilter::default(), HOUR, ALL).await.unwrap().is_empty());
     alerts
         .put(&[
             alert("a"),
@@ -227,19 +227,19 @@ async fn alerts_are_tallied_by_kind_and_time(store: Store) {
         tally(1, AlertType::Rule, Severity::High, ROOT, 1),
         tally(30, AlertType::Rule, Severity::High, ROOT, 1),
     ];
-    assert_eq!(alerts.tally(&AlertFilter::default(), HOUR).await.unwrap(), expected);
+    assert_eq!(alerts.tally(&AlertFilter::default(), HOUR, ALL).await.unwrap(), expected);
 
     // Everything since 1970 lies in one stretch, so that only the kinds differ.
     let ages = Duration::from_secs(4_000_000_000);
-    let whole = alerts.tally(&AlertFilter::default(), ages).await.unwrap();
+    let whole = alerts.tally(&AlertFilter::default(), ages, ALL).await.unwrap();
     assert!(whole.iter().all(|tally| tally.begin == Timestamp::from_seconds(0)), "{whole:?}");
     assert_eq!(whole.iter().map(|tally| tally.alerts).collect::<Vec<_>>(), [1, 1, 1, 6, 1, 1, 1]);
-    assert_eq!(alerts.tally(&AlertFilter::default(), Duration::MAX).await.unwrap().len(), whole.len());
+    assert_eq!(alerts.tally(&AlertFilter::default(), Duration::MAX, ALL).await.unwrap().len(), whole.len());
 
     // Before 1970, stretches begin before their alerts, too.
     alerts.put(&[Alert { created_at: Timestamp::from_micros(-1), ..alert("old") }]).await.unwrap();
     let old = AlertFilter { until: Some(Timestamp::from_seconds(0)), ..AlertFilter::default() };
-    let [before] = alerts.tally(&old, HOUR).await.unwrap().try_into().unwrap();
+    let [before] = alerts.tally(&old, HOUR, ALL).await.unwrap().try_into().unwrap();
     assert_eq!((before.begin, before.alerts), (Timestamp::from_seconds(-3_600), 1));
 }
 
@@ -256,9 +256,9 @@ async fn a_tally_takes_every_condition(store: Store) {
     let early = AlertFilter { until: Some(later(1)), ..AlertFilter::default() };
     let expected =
         [tally(0, AlertType::Rule, Severity::Low, ROOT, 1), tally(0, AlertType::Rule, Severity::High, ROOT, 1)];
-    assert_eq!(alerts.tally(&early, HOUR).await.unwrap(), expected);
+    assert_eq!(alerts.tally(&early, HOUR, ALL).await.unwrap(), expected);
     let both = AlertFilter { from: Some(NOW), severities: vec![Severity::High], ..tagged("vip") };
-    assert_eq!(alerts.tally(&both, HOUR).await.unwrap(), [tally(1, AlertType::Rule, Severity::High, ROOT, 1)]);
+    assert_eq!(alerts.tally(&both, HOUR, ALL).await.unwrap(), [tally(1, AlertType::Rule, Severity::High, ROOT, 1)]);
     let none = AlertFilter { statuses: vec![AlertStatus::Closed], ..AlertFilter::default() };
-    assert!(alerts.tally(&none, HOUR).await.unwrap().is_empty());
+    assert!(alerts.tally(&none, HOUR, ALL).await.unwrap().is_empty());
 }

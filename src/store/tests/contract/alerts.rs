@@ -6,6 +6,7 @@ use margay_domain::{
     },
     id::AlertId,
     ports::StoreError,
+    role::LogTypeAccess,
 };
 use margay_store::Store;
 use serde_json::{Value, json};
@@ -23,6 +24,9 @@ checks! {
     comments_are_kept_in_order,
     odd_content_stays_readable,
 }
+
+/// The access of most people.
+pub(crate) const ALL: &LogTypeAccess = &LogTypeAccess::AllowAll;
 
 pub(crate) fn alert(name: &str) -> Alert {
     Alert {
@@ -53,6 +57,7 @@ pub(crate) fn alert(name: &str) -> Alert {
             row_id: "row-1".to_owned(),
             event_time: earlier(60),
         }],
+        withheld: false,
     }
 }
 
@@ -72,8 +77,8 @@ pub(crate) fn tagged(tag: &str) -> AlertFilter {
 
 /// The names of the alerts that match, as a list and by count.
 pub(crate) async fn names(store: &Store, filter: AlertFilter) -> Vec<String> {
-    let found = store.alerts().list(&filter, None, 1_000).await.unwrap();
-    assert_eq!(store.alerts().count(&filter).await.unwrap(), u64::try_from(found.len()).unwrap());
+    let found = store.alerts().list(&filter, None, 1_000, ALL).await.unwrap();
+    assert_eq!(store.alerts().count(&filter, ALL).await.unwrap(), u64::try_from(found.len()).unwrap());
     found.iter().map(|alert| alert.id.as_str().trim_start_matches("alr_").to_owned()).collect()
 }
 
@@ -102,29 +107,30 @@ async fn alerts_are_put_and_found(store: Store) {
     };
     alerts.put(&[full.clone(), bare.clone()]).await.unwrap();
     alerts.put(&[]).await.unwrap();
-    assert_eq!(alerts.get(&full.id).await.unwrap(), Some(full.clone()));
-    assert_eq!(alerts.get(&bare.id).await.unwrap(), Some(bare.clone()));
-    assert_eq!(alerts.get(&AlertId::new("alr_other")).await.unwrap(), None);
-    let listed = alerts.list(&AlertFilter::default(), None, 10).await.unwrap();
+    assert_eq!(alerts.get(&full.id, ALL).await.unwrap(), Some(full.clone()));
+    assert_eq!(alerts.get(&bare.id, ALL).await.unwrap(), Some(bare.clone()));
+    assert_eq!(alerts.get(&AlertId::new("alr_other"), ALL).await.unwrap(), None);
+    let listed = alerts.list(&AlertFilter::default(), None, 10, ALL).await.unwrap();
     assert_eq!(listed, [without_events(&full), without_events(&bare)]);
-    assert_eq!(alerts.list(&AlertFilter::default(), None, 1).await.unwrap(), [without_events(&full)]);
-    assert!(alerts.list(&AlertFilter::default(), None, 0).await.unwrap().is_empty());
+    assert_eq!(alerts.list(&AlertFilter::default(), None, 1, ALL).await.unwrap(), [without_events(&full)]);
+    assert!(alerts.list(&AlertFilter::default(), None, 0, ALL).await.unwrap().is_empty());
 }
 
 async fn an_alert_is_replaced(store: Store) {
     let alerts = store.alerts();
     alerts.put(&[alert("one")]).await.unwrap();
-    alerts.add_comment(&comment("c1", "one", 0)).await.unwrap();
+    alerts.add_comment(&comment("c1", "one", 0), ALL).await.unwrap();
     let changed = Alert {
         title: "New".to_owned(),
         status: AlertStatus::Resolved,
         log_types: vec!["Okta.SystemLog".to_owned(), "Okta.SystemLog".to_owned()],
         context_tags: strings(&["new", "new"]),
+        events: Vec::new(),
         ..alert("one")
     };
     alerts.put(std::slice::from_ref(&changed)).await.unwrap();
-    assert_eq!(alerts.get(&changed.id).await.unwrap(), Some(changed));
-    assert_eq!(alerts.comments(&AlertId::new("alr_one")).await.unwrap().len(), 1, "comments stay");
+    assert_eq!(alerts.get(&changed.id, ALL).await.unwrap(), Some(changed));
+    assert_eq!(alerts.comments(&AlertId::new("alr_one"), ALL).await.unwrap().len(), 1, "comments stay");
     let by_type = |name: &str| AlertFilter { log_types: vec![name.to_owned()], ..AlertFilter::default() };
     assert_eq!(names(&store, by_type("Okta.SystemLog")).await, ["one"]);
     assert!(names(&store, by_type("AWS.CloudTrail")).await.is_empty(), "the old log types are gone");
@@ -143,6 +149,7 @@ async fn every_condition_filters(store: Store) {
         status: AlertStatus::Closed,
         detection_id: Some("aws.root.login".to_owned()),
         log_types: vec!["Okta.SystemLog".to_owned(), "GitHub.Audit".to_owned()],
+        events: Vec::new(),
         event_count: 30,
         assignee_id: Some("usr_ana".to_owned()),
         ..alert("other")
@@ -152,6 +159,7 @@ async fn every_condition_filters(store: Store) {
         status: AlertStatus::Triaged,
         detection_id: None,
         log_types: vec!["AWS.CloudTrail.Digest".to_owned()],
+        events: Vec::new(),
         event_count: 10,
         created_at: later(100),
         assignee_id: Some("usr_bo".to_owned()),
@@ -295,7 +303,7 @@ async fn pages_neither_skip_nor_repeat(store: Store) {
         let mut found = Vec::new();
         let mut after: Option<AlertPosition> = None;
         loop {
-            let page = store.alerts().list(&filter, after.as_ref(), 4).await.unwrap();
+            let page = store.alerts().list(&filter, after.as_ref(), 4, ALL).await.unwrap();
             assert!(page.len() <= 4);
             let Some(last) = page.last() else { break };
             after = Some(AlertPosition { created_at: last.created_at, id: last.id.clone() });
@@ -309,7 +317,7 @@ async fn pages_neither_skip_nor_repeat(store: Store) {
     }
     // A position need not be an alert.
     let between = AlertPosition { created_at: later(1), id: AlertId::new("alr_14x") };
-    let rest = store.alerts().list(&AlertFilter::default(), Some(&between), 3).await.unwrap();
+    let rest = store.alerts().list(&AlertFilter::default(), Some(&between), 3, ALL).await.unwrap();
     let ids: Vec<&str> = rest.iter().map(|alert| alert.id.as_str()).collect();
     assert_eq!(ids, ["alr_14", "alr_13", "alr_12"]);
 }
@@ -329,13 +337,13 @@ async fn comments_are_kept_in_order(store: Store) {
     alerts.put(&[alert("one"), alert("two")]).await.unwrap();
     for comment in [comment("c3", "one", 9), comment("c2", "one", 5), comment("c1", "one", 5), comment("c0", "two", 0)]
     {
-        alerts.add_comment(&comment).await.unwrap();
+        alerts.add_comment(&comment, ALL).await.unwrap();
     }
-    let found = alerts.comments(&AlertId::new("alr_one")).await.unwrap();
+    let found = alerts.comments(&AlertId::new("alr_one"), ALL).await.unwrap();
     assert_eq!(found, [comment("c1", "one", 5), comment("c2", "one", 5), comment("c3", "one", 9)]);
-    assert!(alerts.comments(&AlertId::new("alr_other")).await.unwrap().is_empty());
-    assert!(matches!(alerts.add_comment(&comment("c9", "other", 0)).await, Err(StoreError::NotFound("alert"))));
-    assert!(matches!(alerts.add_comment(&comment("c1", "one", 0)).await, Err(StoreError::Conflict(_))));
+    assert!(alerts.comments(&AlertId::new("alr_other"), ALL).await.unwrap().is_empty());
+    assert!(matches!(alerts.add_comment(&comment("c9", "other", 0), ALL).await, Err(StoreError::NotFound("alert"))));
+    assert!(matches!(alerts.add_comment(&comment("c1", "one", 0), ALL).await, Err(StoreError::Conflict(_))));
 }
 
 async fn odd_content_stays_readable(store: Store) {
@@ -355,7 +363,7 @@ async fn odd_content_stays_readable(store: Store) {
         ..alert("odd")
     };
     store.alerts().put(std::slice::from_ref(&odd)).await.unwrap();
-    let stored = store.alerts().get(&odd.id).await.unwrap().unwrap();
+    let stored = store.alerts().get(&odd.id, ALL).await.unwrap().unwrap();
     assert_eq!(stored.title, "nul \u{fffd} in a title");
     assert!(stored.context.as_str().is_some_and(|text| text.contains("bottom")), "too deep to be read as JSON");
     assert_eq!(stored.detection_id, odd.detection_id);

@@ -81,6 +81,8 @@ pub(crate) fn grant(name: &str) -> Grant {
         activated_at: None,
         expires_at: later(86_400),
         last_used_at: None,
+        narrowed_from: None,
+        refreshed_from: None,
         revoked: None,
     }
 }
@@ -107,6 +109,7 @@ pub(crate) fn refresh(number: u8, grant: &Grant) -> RefreshToken {
         expires_at: later(3_600),
         superseded_at: None,
         successor: None,
+        successor_used_at: None,
     }
 }
 

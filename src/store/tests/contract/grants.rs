@@ -260,12 +260,17 @@ async fn what_was_used_is_kept_as_long_as_its_grant(store: Store) {
     assert!(grants.activate(&used.id, Some(&refresh(1, &used)), later(5)).await.unwrap());
     let next = RefreshToken { expires_at: later(9_000), ..refresh(2, &used) };
     let grace = std::time::Duration::from_secs(45);
-    assert!(matches!(grants.rotate(&hash(1), &next, later(10), grace).await.unwrap(), RefreshRotation::Rotated));
+    assert!(matches!(grants.rotate(&hash(1), &next, later(10), grace, None).await.unwrap(), RefreshRotation::Rotated));
+    let last = RefreshToken { expires_at: later(9_000), ..refresh(3, &used) };
+    assert!(matches!(grants.rotate(&hash(2), &last, later(11), grace, None).await.unwrap(), RefreshRotation::Rotated));
     assert_eq!(grants.collect(later(5_000)).await.unwrap(), 0);
     assert_eq!(redeem(&store, 1, later(5_000)).await, "replayed");
-    assert!(matches!(grants.rotate(&hash(1), &next, later(5_000), grace).await.unwrap(), RefreshRotation::Reused));
+    assert!(matches!(
+        grants.rotate(&hash(1), &next, later(5_000), grace, None).await.unwrap(),
+        RefreshRotation::Reused
+    ));
     assert!(grants.revoke(&used.id, RevocationReason::RefreshReuse, later(5_001)).await.unwrap());
-    assert_eq!(grants.collect(later(5_002)).await.unwrap(), 3, "the code and both tokens");
+    assert_eq!(grants.collect(later(5_002)).await.unwrap(), 4, "the code and all three tokens");
 }
 
 async fn a_grant_that_cannot_begin_is_discarded(store: Store) {

@@ -12,6 +12,8 @@ mod harness;
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod alert_access;
+#[cfg(test)]
 mod alert_changes;
 #[cfg(test)]
 mod alerts;
@@ -56,5 +58,6 @@ macro_rules! subjects {
 }
 
 subjects! {
-    accounts, alert_changes, alerts, audit, content, grants, log_sources, oauth, opening, rotation, sessions, settings,
+    accounts, alert_access, alert_changes, alerts, audit, content, grants, log_sources, oauth, opening, rotation,
+    sessions, settings,
 }

@@ -18,6 +18,8 @@ checks! {
     a_token_is_exchanged,
     one_of_many_rotates_and_the_family_lives,
     a_lost_answer_is_repeated_within_the_grace_time,
+    a_late_window_gets_the_successor_until_it_is_used,
+    where_it_was_exchanged_is_noted,
     a_copy_is_noticed,
     another_successor_is_not_stored,
     ended_grants_do_not_rotate,
@@ -44,7 +46,7 @@ fn successor(number: u8, grant: &Grant, now: Timestamp) -> RefreshToken {
 
 async fn rotate(store: &Store, grant: &Grant, presented: u8, next: u8, now: Timestamp) -> &'static str {
     let next = successor(next, grant, now);
-    word(&store.grants().rotate(&hash(presented), &next, now, GRACE).await.unwrap())
+    word(&store.grants().rotate(&hash(presented), &next, now, GRACE, None).await.unwrap())
 }
 
 async fn a_token_is_exchanged(store: Store) {
@@ -67,7 +69,7 @@ async fn one_of_many_rotates_and_the_family_lives(store: Store) {
     let grant = active_grant(&store, "one", 1).await;
     let words = at_once(50, |_| {
         let (grants, next) = (store.grants(), successor(2, &grant, later(10)));
-        async move { word(&grants.rotate(&hash(1), &next, later(10), GRACE).await.unwrap()) }
+        async move { word(&grants.rotate(&hash(1), &next, later(10), GRACE, None).await.unwrap()) }
     })
     .await;
     assert_eq!(words.iter().filter(|word| **word == "rotated").count(), 1, "{words:?}");
@@ -83,10 +85,38 @@ async fn a_lost_answer_is_repeated_within_the_grace_time(store: Store) {
     assert_eq!(rotate(&store, &grant, 1, 2, later(100)).await, "rotated");
     assert_eq!(rotate(&store, &grant, 1, 2, later(101)).await, "repeated");
     assert_eq!(rotate(&store, &grant, 1, 2, later(145)).await, "repeated");
-    assert_eq!(rotate(&store, &grant, 1, 2, later(146)).await, "reused");
     // Repeating did not prolong anything.
     let new = store.grants().refresh_token(&hash(2)).await.unwrap().unwrap();
     assert_eq!(new.issued_at, later(100));
+}
+
+async fn a_late_window_gets_the_successor_until_it_is_used(store: Store) {
+    people_and_client(&store).await;
+    let grant = active_grant(&store, "one", 1).await;
+    assert_eq!(rotate(&store, &grant, 1, 2, later(100)).await, "rotated");
+    assert_eq!(rotate(&store, &grant, 1, 2, later(146)).await, "repeated");
+    assert_eq!(rotate(&store, &grant, 1, 2, later(3_599)).await, "repeated", "however late");
+    assert_eq!(rotate(&store, &grant, 1, 2, later(3_600)).await, "unknown", "its own time has passed");
+    let unused = store.grants().refresh_token(&hash(1)).await.unwrap().unwrap();
+    assert_eq!((unused.superseded_at, unused.successor_used_at), (Some(later(100)), None));
+    assert_eq!(rotate(&store, &grant, 2, 3, later(3_601)).await, "rotated");
+    assert_eq!(rotate(&store, &grant, 1, 2, later(3_602)).await, "reused", "the two went different ways");
+    let copy = store.grants().refresh_token(&hash(1)).await.unwrap().unwrap();
+    assert_eq!(copy.successor_used_at, Some(later(3_601)));
+}
+
+async fn where_it_was_exchanged_is_noted(store: Store) {
+    people_and_client(&store).await;
+    let grant = active_grant(&store, "one", 1).await;
+    let next = successor(2, &grant, later(10));
+    let exchange = |from: &str| {
+        let (grants, next, from) = (store.grants(), next.clone(), from.parse().unwrap());
+        async move { word(&grants.rotate(&hash(1), &next, later(10), GRACE, Some(from)).await.unwrap()) }
+    };
+    assert_eq!(exchange("192.0.2.1").await, "rotated");
+    assert_eq!(exchange("2001:db8::1").await, "repeated");
+    let noted = store.grants().get(&grant.id).await.unwrap().unwrap();
+    assert_eq!(noted.refreshed_from.as_deref(), Some("2001:db8::1"));
 }
 
 async fn a_copy_is_noticed(store: Store) {
@@ -103,7 +133,7 @@ async fn another_successor_is_not_stored(store: Store) {
     let grant = active_grant(&store, "one", 1).await;
     assert_eq!(rotate(&store, &grant, 1, 2, later(100)).await, "rotated");
     assert_eq!(rotate(&store, &grant, 1, 9, later(101)).await, "other", "the caller derived it with another key");
-    assert_eq!(rotate(&store, &grant, 1, 9, later(200)).await, "reused");
+    assert_eq!(rotate(&store, &grant, 1, 9, later(200)).await, "other", "refused, and the family goes on");
     assert!(store.grants().refresh_token(&hash(9)).await.unwrap().is_none(), "nothing new was stored");
 }
 
@@ -145,7 +175,7 @@ async fn rotation_and_revocation_do_not_cross(store: Store) {
                 return "revoked";
             }
             let next = successor(2, &grant, later(10));
-            word(&grants.rotate(&hash(1), &next, later(10), GRACE).await.unwrap())
+            word(&grants.rotate(&hash(1), &next, later(10), GRACE, None).await.unwrap())
         }
     })
     .await;
