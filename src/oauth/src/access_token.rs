@@ -61,7 +61,7 @@ impl OAuth {
         expires_at: Timestamp,
     ) -> Result<String, EndpointError> {
         let claims = Claims {
-            iss: self.addresses.issuer.clone(),
+            iss: self.addresses.own.issuer.clone(),
             sub: principal.user.id.to_string(),
             aud: principal.grant.resource.clone(),
             client_id: principal.client.id.to_string(),
@@ -77,7 +77,7 @@ impl OAuth {
 
 impl TokenVerifier for OAuth {
     fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
-        let claims = verify(&self.keys(), &self.addresses.issuer, &self.addresses.resource, token, now)?;
+        let claims = verify(&self.keys(), &self.addresses.own.issuer, &self.addresses.own.resource, token, now)?;
         Ok(VerifiedToken {
             grant_id: GrantId::new(claims.grant),
             token_id: claims.jti,

@@ -4,20 +4,15 @@ use margay_domain::{
     audit::{self, ActionResult, Actor, ActorKind, AuditError, AuditEvent},
     client::Client,
     clock::Timestamp,
-    flow::Flow,
-    grant::{Grant, RevocationReason},
+    grant::{Grant, RefreshToken, RevocationReason},
     id::AuditEventId,
-    ports::StoreResult,
+    ports::{ReplacedGrant, StoreResult},
     principal::{Origin, Principal, SignedIn},
     rules::PermissionSet,
 };
 use serde_json::{Value, json};
 
-use crate::{
-    oauth::OAuth,
-    redirect::{Blocked, Target},
-    text::cut,
-};
+use crate::{decision::Judged, oauth::OAuth, redirect::Blocked, text::cut};
 
 /// What the events have in common before they are stamped.
 struct Event {
@@ -68,26 +63,31 @@ impl OAuth {
         self.record(event, self.ports.clock.now(), origin).await
     }
 
-    /// A person allowed a client, or denied it (`grant` is `None`).
+    /// A person allowed a client, with what that left of its older grants, or denied it (`grant` is `None`).
     pub(crate) async fn record_decision(
         &self,
-        flow: &Flow,
-        client: &Client,
-        target: &Target,
-        grant: Option<&Grant>,
+        judged: &Judged,
+        grant: Option<(&Grant, &[ReplacedGrant])>,
         person: &SignedIn,
         origin: &Origin,
     ) -> StoreResult<()> {
+        let Judged { flow, client, target } = judged;
         let (decision, verb) = if grant.is_some() { ("allow", "Allowed") } else { ("deny", "Denied") };
-        let permissions = grant.map_or(PermissionSet::EMPTY, |grant| grant.permissions);
+        let permissions = grant.map_or(PermissionSet::EMPTY, |(grant, _)| grant.permissions);
         let mut details = json!({
             "clientId": client.id,
             "clientName": client.name,
             "redirectHost": target.shown(),
             "flowId": flow.id,
         });
-        if let Some(grant) = grant {
+        if let Some((grant, replaced)) = grant {
             details["grantId"] = json!(grant.id);
+            if !replaced.is_empty() {
+                let replaced = replaced.iter().map(|older| {
+                    json!({ "grantId": older.id, "permissionsBefore": older.before, "permissions": older.after })
+                });
+                details["replaced"] = replaced.collect();
+            }
         }
         let event = Event {
             action: audit::MCP_AUTHORIZATION,
@@ -100,12 +100,65 @@ impl OAuth {
         self.record(event, self.ports.clock.now(), origin).await
     }
 
+    /// The older grants that a new one left nothing of have ended.
+    pub(crate) async fn record_replaced(
+        &self,
+        client: &Client,
+        grant: &Grant,
+        replaced: &[ReplacedGrant],
+        person: &SignedIn,
+        origin: &Origin,
+    ) -> StoreResult<()> {
+        for ended in replaced.iter().filter(|older| older.after.is_empty()) {
+            let event = Event {
+                action: audit::REVOKE_MCP_CONNECTION,
+                description: format!("Disconnected {}", client.display_name()),
+                params: json!({ "grantId": ended.id, "reason": RevocationReason::Replaced }),
+                details: json!({ "clientId": client.id, "clientName": client.name, "replacedBy": grant.id }),
+                actor: Actor::user(&person.user, &person.role),
+                error: None,
+            };
+            self.record(event, self.ports.clock.now(), origin).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a grant because a copy of one of its refresh tokens was presented (row OF1), and says what shows that it is
+    /// one: how old it is, that its successor was used, and whether it comes from where the last refresh came from.
+    pub(crate) async fn end_reused(
+        &self,
+        principal: &Principal,
+        presented: &RefreshToken,
+        origin: &Origin,
+    ) -> StoreResult<()> {
+        let now = self.ports.clock.now();
+        let last = principal.grant.refreshed_from.as_deref();
+        let from = origin.ip.map(|ip| ip.to_string());
+        let evidence = json!({
+            "secondsSinceExchange": presented.superseded_at.map(|at| now.since(at).as_secs()),
+            "successorUsed": presented.successor_used_at.is_some(),
+            "lastRefreshIP": last,
+            "sameAddressAsLastRefresh": last.zip(from.as_deref()).map(|(last, from)| last == from),
+        });
+        self.end(principal, RevocationReason::RefreshReuse, evidence, origin).await
+    }
+
     /// Ends a grant and says so. The event is written once, by whoever ended it; if it cannot be written, the grant
     /// stays ended and the log says so.
     pub(crate) async fn end_grant(
         &self,
         principal: &Principal,
         reason: RevocationReason,
+        origin: &Origin,
+    ) -> StoreResult<()> {
+        self.end(principal, reason, json!({}), origin).await
+    }
+
+    async fn end(
+        &self,
+        principal: &Principal,
+        reason: RevocationReason,
+        evidence: Value,
         origin: &Origin,
     ) -> StoreResult<()> {
         let now = self.ports.clock.now();
@@ -117,16 +170,16 @@ impl OAuth {
             RevocationReason::Client => Actor::user(&principal.user, &principal.role),
             _ => authorization_server(),
         };
+        let mut details = evidence;
+        details["clientId"] = json!(principal.client.id);
+        details["clientName"] = json!(principal.client.name);
+        details["userId"] = json!(principal.user.id);
+        details["userEmail"] = json!(principal.user.email);
         let event = Event {
             action: audit::REVOKE_MCP_CONNECTION,
             description: format!("Disconnected {}", principal.client.display_name()),
             params: json!({ "grantId": principal.grant.id, "reason": reason }),
-            details: json!({
-                "clientId": principal.client.id,
-                "clientName": principal.client.name,
-                "userId": principal.user.id,
-                "userEmail": principal.user.email,
-            }),
+            details,
             actor,
             error: None,
         };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::{
     Extension,
     extract::{RawQuery, State},
+    http::{HeaderMap, Uri},
     response::{IntoResponse, Redirect, Response},
 };
 use margay_domain::{
@@ -20,7 +21,7 @@ use margay_domain::{
 };
 
 use crate::{
-    addresses::{AUTHORIZE, Addresses, flow_page},
+    addresses::{AUTHORIZE, Addresses, Names, flow_page},
     client_document,
     oauth::OAuth,
     page_error::{PageError, redirect_not_registered, request_too_long, too_many_flows, unknown_client},
@@ -36,7 +37,7 @@ const MAX_QUERY: usize = 8 * 1024;
 const MAX_STATE: usize = 2048;
 
 /// What a client is told by a redirect. Codes and texts have only the characters of row OR11.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AuthorizeError {
     /// The request is not well formed.
     #[error("{0}")]
@@ -48,8 +49,8 @@ pub(crate) enum AuthorizeError {
     #[error("scope has characters that no scope has")]
     InvalidScope,
     /// Another resource (row OR7).
-    #[error("resource must be the resource of this server")]
-    InvalidTarget,
+    #[error("resource must be {0}")]
+    InvalidTarget(String),
     /// A request object (row OR9).
     #[error("request objects are not supported")]
     RequestNotSupported,
@@ -66,12 +67,12 @@ pub(crate) enum AuthorizeError {
 
 impl AuthorizeError {
     /// The code on the wire.
-    pub(crate) const fn code(self) -> &'static str {
+    pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) => "invalid_request",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
-            Self::InvalidTarget => "invalid_target",
+            Self::InvalidTarget(_) => "invalid_target",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ConsentRequired => "consent_required",
@@ -100,6 +101,8 @@ pub(crate) async fn authorize(
     Extension(browser): Extension<Browser>,
     person: Option<Extension<SignedIn>>,
     origin: Option<Extension<Origin>>,
+    headers: HeaderMap,
+    uri: Uri,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let query = query.unwrap_or_default();
@@ -108,7 +111,7 @@ pub(crate) async fn authorize(
     }
     let origin = origin.map(|Extension(origin)| origin).unwrap_or_default();
     // Anybody may come here, and each good request is stored.
-    if oauth.flows.check(origin.ip, oauth.ports.clock.now()).is_err() {
+    if oauth.flows.check(origin.ip, oauth.ports.clock.monotonic()).is_err() {
         return Err(too_many_flows().into());
     }
     let params = Params::parse(query.as_bytes());
@@ -124,34 +127,36 @@ pub(crate) async fn authorize(
         id => oauth.known_client(id.ok().flatten()).await?,
     };
     let redirect_uri = registered_redirect(&client, &params)?;
+    // The name by which the client found this server; everything that follows stays on that host.
+    let names = oauth.addresses.asked_by(&headers, &uri);
     // The state is read first, so that an error can be told with it.
     let (state, request) = match read_state(&params) {
-        Ok(state) => (state, read(&params, &oauth.addresses)),
+        Ok(state) => (state, read(&params, &oauth.addresses, names)),
         Err(error) => (None, Err(error)),
     };
     match request {
-        Ok(request) => oauth.begin(&browser, &client, redirect_uri, state, request).await,
+        Ok(request) => oauth.begin(&browser, &client, names, redirect_uri, state, request).await,
         Err(error) => {
             // Row OA6: nobody is sent anywhere before somebody has signed in; then this request is made again.
             let Some(Extension(person)) = person else { return Ok(sign_in_first(&here())) };
             oauth.check_approval(&client, &person, &origin).await?;
             let target = oauth.judge_redirect(&redirect_uri, &client, &person, &origin).await?;
-            let location = oauth.error_location(&redirect_uri, error, state.as_deref());
+            let location = error_location(&redirect_uri, &error, state.as_deref(), &names.issuer);
             Ok(deliver(&target, location, &client, false))
         }
     }
 }
 
-impl OAuth {
-    /// The redirect URI with the error, its text, the client's state and our name appended (rows OA8, A3).
-    pub(crate) fn error_location(&self, redirect_uri: &str, error: AuthorizeError, state: Option<&str>) -> String {
-        let description = error.to_string();
-        let mut parameters = vec![("error", error.code()), ("error_description", description.as_str())];
-        parameters.extend(state.map(|state| ("state", state)));
-        parameters.push(("iss", self.addresses.issuer.as_str()));
-        redirect::append(redirect_uri, &parameters)
-    }
+/// The redirect URI with the error, its text, the client's state and our name appended (rows OA8, A3).
+pub(crate) fn error_location(redirect_uri: &str, error: &AuthorizeError, state: Option<&str>, issuer: &str) -> String {
+    let description = error.to_string();
+    let mut parameters = vec![("error", error.code()), ("error_description", description.as_str())];
+    parameters.extend(state.map(|state| ("state", state)));
+    parameters.push(("iss", issuer));
+    redirect::append(redirect_uri, &parameters)
+}
 
+impl OAuth {
     /// The client, if exactly one is named (`id` is `None` if not) and known (row OR1).
     async fn known_client(&self, id: Option<&str>) -> Result<Client, PageError> {
         let Some(id) = id else { return Err(unknown_client(None).into()) };
@@ -167,6 +172,7 @@ impl OAuth {
         &self,
         browser: &Browser,
         client: &Client,
+        names: &Names,
         redirect_uri: String,
         state: Option<String>,
         request: Request,
@@ -179,11 +185,15 @@ impl OAuth {
             state,
             code_challenge: request.code_challenge,
             scope: request.scope,
-            resource: self.addresses.resource.clone(),
+            // Whatever name the client used: tokens are for the resource as it is configured.
+            resource: self.addresses.own.resource.clone(),
+            // Row A3: the redirect names the issuer that the client discovered (RFC 9207 section 2.4).
+            issuer: Some(names.issuer.clone()),
             browser: browser.hash,
             created_at: now,
             expires_at: now.plus(FLOW_LIFETIME),
             decided_at: None,
+            decision: None,
         };
         self.ports.flows.create(&flow).await?;
         Ok(Redirect::to(&flow_page(flow.id.as_str())).into_response())
@@ -193,16 +203,17 @@ impl OAuth {
 /// The redirect URI of the request, if the client registered it (rows OA3, OR1). It may be left out if the client has
 /// only one. What no allowlist could ever allow ends here, too (row OR10).
 fn registered_redirect(client: &Client, params: &Params) -> Result<String, PageError> {
-    let Ok(asked) = params.one("redirect_uri") else { return Err(redirect_not_registered("").into()) };
+    let refused = |asked: &str| redirect_not_registered(client, asked);
+    let Ok(asked) = params.one("redirect_uri") else { return Err(refused("").into()) };
     let uri = match (asked, client.redirect_uris.as_slice()) {
         (Some(asked), registered) => {
             if !registered.iter().any(|known| redirect::matches_registered(known, asked)) {
-                return Err(redirect_not_registered(asked).into());
+                return Err(refused(asked).into());
             }
             asked
         }
         (None, [only]) => only.as_str(),
-        (None, _) => return Err(redirect_not_registered("").into()),
+        (None, _) => return Err(refused("").into()),
     };
     match redirect::judge(&Allowlist::default(), uri) {
         Err(blocked) if blocked.is_final() => Err(blocked.page(uri).into()),
@@ -224,7 +235,7 @@ fn read_state(params: &Params) -> Result<Option<String>, AuthorizeError> {
 }
 
 /// Checks everything else.
-fn read(params: &Params, addresses: &Addresses) -> Result<Request, AuthorizeError> {
+fn read(params: &Params, addresses: &Addresses, names: &Names) -> Result<Request, AuthorizeError> {
     // Row OR5.
     params.check_duplicates(&["resource"])?;
     // Row OR9: never dereferenced.
@@ -258,7 +269,7 @@ fn read(params: &Params, addresses: &Addresses) -> Result<Request, AuthorizeErro
     }
     // Row OR7. RFC 8707 lets it repeat, so it is no duplicate; left out it means ours.
     if params.all("resource").any(|resource| !resource.is_empty() && !addresses.is_resource(resource)) {
-        return Err(AuthorizeError::InvalidTarget);
+        return Err(AuthorizeError::InvalidTarget(names.resource.clone()));
     }
     let scope = params.one("scope")?.unwrap_or_default();
     // Row OR8.
@@ -275,7 +286,11 @@ fn read(params: &Params, addresses: &Addresses) -> Result<Request, AuthorizeErro
 /// Everything that reads a query; the redirect URI that errors and codes would go to, if there is one.
 #[cfg(test)]
 pub(crate) fn fuzz(params: &Params, addresses: &Addresses, registered: &[&str]) -> Option<String> {
-    let _ = (read_state(params), read(params, addresses), params.one("client_id").map(|id| id.map(is_plausible_id)));
+    let _ = (
+        read_state(params),
+        read(params, addresses, &addresses.own),
+        params.one("client_id").map(|id| id.map(is_plausible_id)),
+    );
     let client = tests::client(registered);
     registered_redirect(&client, params).ok()
 }
@@ -310,7 +325,8 @@ mod tests {
         query.extend_pairs(pairs);
         let query = format!("{}{extra}", query.finish());
         let config = OAuthConfig::new("https://api.example.com", "https://api.example.com/mcp");
-        read(&Params::parse(query.as_bytes()), &Addresses::check(&config).unwrap())
+        let addresses = Addresses::check(&config).unwrap();
+        read(&Params::parse(query.as_bytes()), &addresses, &addresses.own)
     }
 
     fn code(replaced: &[(&str, &str)], extra: &str) -> &'static str {
@@ -347,6 +363,10 @@ mod tests {
         assert_eq!(request.scope, "AlertRead offline_access");
         assert!(read_with(&[("resource", ""), ("scope", ""), ("prompt", "login something")], "").is_ok());
         assert!(read_with(&[], "&resource=https%3A%2F%2FAPI.example.com%2Fmcp%2F").is_ok());
+        // The bare origin can mean nothing else here.
+        assert!(
+            read_with(&[("resource", "https://api.example.com")], "&resource=HTTPS%3A%2F%2Fapi.example.com%2F").is_ok()
+        );
     }
 
     #[test]
@@ -376,7 +396,9 @@ mod tests {
         {
             assert_eq!(code(&[], extra), "invalid_request", "{extra}");
         }
-        assert_eq!(code(&[], "&resource=https%3A%2F%2Fevil.example"), "invalid_target");
+        let target = read_with(&[], "&resource=https%3A%2F%2Fevil.example").unwrap_err();
+        assert_eq!(target.code(), "invalid_target");
+        assert_eq!(target.to_string(), "resource must be https://api.example.com/mcp");
     }
 
     #[test]
@@ -416,7 +438,7 @@ mod tests {
         for error in [
             AuthorizeError::UnsupportedResponseType,
             AuthorizeError::InvalidScope,
-            AuthorizeError::InvalidTarget,
+            AuthorizeError::InvalidTarget("http://[::1]:8080/mcp".to_owned()),
             AuthorizeError::RequestNotSupported,
             AuthorizeError::RequestUriNotSupported,
             AuthorizeError::ConsentRequired,

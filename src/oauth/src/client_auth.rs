@@ -5,29 +5,34 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use margay_domain::{client::Client, id::ClientId};
 
 use crate::{
+    client_document,
     error::EndpointError,
     oauth::OAuth,
     params::{Params, is_plausible_client_id},
 };
 
 const HAS_SECRET: &str = "this client is public: send client_id and no secret";
+const UNKNOWN: &str = "unknown client: register it anew";
+/// A client with a metadata document cannot register; it becomes known when somebody authorizes it.
+const UNKNOWN_DOCUMENT: &str = "unknown client: begin with an authorization request, which reads its metadata document";
 
 /// What the `Authorization` header says.
 #[derive(Debug, PartialEq, Eq)]
 enum Header {
     /// Nothing that matters here.
     Absent,
-    /// Basic with an empty password, which old SDKs send: this client id.
+    /// Basic without a password, as clients send it that know no other way: this client id.
     ClientId(String),
     /// Basic with a password, or unreadable.
     Secret,
 }
 
 impl OAuth {
-    /// The client that the request names. Unknown ones get `invalid_client`, so that they register anew (row OT2).
+    /// The client that the request names. Unknown ones get `invalid_client`, so that they begin anew (row OT2).
     pub(crate) async fn calling_client(&self, headers: &HeaderMap, params: &Params) -> Result<Client, EndpointError> {
         let (id, header_used) = named_client(headers, params)?;
-        let unknown = EndpointError::InvalidClient { description: "unknown client: register it anew", header_used };
+        let description = if client_document::is_url(&id) { UNKNOWN_DOCUMENT } else { UNKNOWN };
+        let unknown = EndpointError::InvalidClient { description, header_used };
         if !is_plausible_client_id(&id) {
             return Err(unknown);
         }
@@ -43,7 +48,8 @@ fn named_client(headers: &HeaderMap, params: &Params) -> Result<(String, bool), 
     let header = basic(headers);
     let header_used = header != Header::Absent;
     // Row OT3: nobody has a secret here. An empty one was dropped with the empty parameters.
-    if header == Header::Secret || secret.is_some() || assertion.is_some() {
+    let has_secret = secret.is_some_and(|secret| !is_no_secret(secret));
+    if header == Header::Secret || has_secret || assertion.is_some() {
         return Err(EndpointError::InvalidClient { description: HAS_SECRET, header_used });
     }
     match (header, in_body) {
@@ -61,15 +67,44 @@ fn named_client(headers: &HeaderMap, params: &Params) -> Result<(String, bool), 
 fn basic(headers: &HeaderMap) -> Header {
     let Some(value) = headers.get(AUTHORIZATION) else { return Header::Absent };
     let Ok(value) = value.to_str() else { return Header::Secret };
-    let (scheme, credentials) = value.trim().split_once(' ').unwrap_or((value, ""));
+    let value = value.trim();
+    let (scheme, credentials) = value.split_once(' ').unwrap_or((value, ""));
     if !scheme.eq_ignore_ascii_case("basic") {
         return Header::Absent;
     }
     let decoded = STANDARD.decode(credentials.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    match decoded.as_deref().and_then(|text| text.split_once(':')) {
-        Some((id, "")) => Header::ClientId(id.to_owned()),
-        _ => Header::Secret,
+    let Some(text) = decoded.filter(|text| !text.is_empty()) else { return Header::Secret };
+    let (id, password) = if client_document::is_url(&text) { split_url(&text) } else { split_encoded(&text) };
+    if id.is_empty() || !is_no_secret(&password) { Header::Secret } else { Header::ClientId(id) }
+}
+
+/// A client id as it is and a password, which may be missing with its colon. The id is an address: its own colons come
+/// first, and the one in front of the port is followed by a path.
+fn split_url(text: &str) -> (String, String) {
+    match text.rsplit_once(':') {
+        Some((id, password)) if !password.contains('/') => (id.to_owned(), password.to_owned()),
+        _ => (text.to_owned(), String::new()),
     }
+}
+
+/// A client id and a password, each encoded as in a form (RFC 6749 section 2.3.1), so that the first colon is the one
+/// between them. Ids of ours look the same with and without.
+fn split_encoded(text: &str) -> (String, String) {
+    let (id, password) = text.split_once(':').unwrap_or((text, ""));
+    (decode(id), decode(password))
+}
+
+fn decode(text: &str) -> String {
+    // Only encoded text has neither of these.
+    if text.contains(['&', '=']) {
+        return text.to_owned();
+    }
+    url::form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+}
+
+/// Whether what stands in the place of a secret is none: programs without one write their word for nothing there.
+fn is_no_secret(text: &str) -> bool {
+    matches!(text, "" | "undefined" | "null")
 }
 
 #[cfg(test)]
@@ -110,11 +145,43 @@ mod tests {
         assert_eq!(named(Some(&basic_of("mcp_1:")), "client_id=mcp_1"), Ok((mcp(), true)));
         assert_eq!(named(Some(&basic_of("mcp_1:")), "client_id=mcp_2"), Err(true));
         assert_eq!(named(Some(&basic_of("mcp_1:secret")), "client_id=mcp_1"), Err(true));
-        assert_eq!(named(Some(&basic_of("mcp_1")), "client_id=mcp_1"), Err(true));
+        assert_eq!(named(Some(&basic_of("mcp_1:sec:ret")), ""), Err(true));
+        assert_eq!(named(Some(&basic_of("mcp_1:undefined&x=y")), ""), Err(true));
+        assert_eq!(named(Some(&basic_of(":")), "client_id=mcp_1"), Err(true));
+        assert_eq!(named(Some(&basic_of("")), "client_id=mcp_1"), Err(true));
         assert_eq!(named(Some("basic !!"), "client_id=mcp_1"), Err(true));
         assert_eq!(named(Some("Basic"), "client_id=mcp_1"), Err(true));
         assert_eq!(named(None, "client_id=mcp_1&client_secret=x"), Err(true));
         assert_eq!(named(None, "client_id=mcp_1&client_assertion=x"), Err(true));
         assert_eq!(named(None, "client_id=mcp_1&client_assertion_type=x"), Err(true));
+    }
+
+    #[test]
+    fn ot3_a_word_for_nothing_is_no_secret() {
+        for password in ["", "undefined", "null"] {
+            assert_eq!(named(Some(&basic_of(&format!("mcp_1:{password}"))), ""), Ok(("mcp_1".to_owned(), true)));
+            assert!(named(None, &format!("client_id=mcp_1&client_secret={password}")).is_ok(), "{password}");
+        }
+        assert_eq!(named(Some(&basic_of("mcp_1")), "client_id=mcp_1"), Ok(("mcp_1".to_owned(), true)));
+    }
+
+    #[test]
+    fn a_client_id_that_is_an_address_is_read_encoded_and_as_it_is() {
+        let body =
+            |id: &str| url::form_urlencoded::Serializer::new(String::new()).append_pair("client_id", id).finish();
+        for id in
+            ["https://desk.example/client.json", "https://localhost:8143/d", "https://desk.example:8443/a%20b?c=d"]
+        {
+            let encoded: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+            for text in [encoded.clone(), encoded.to_lowercase(), id.to_owned()] {
+                for password in ["", ":", ":undefined", ":null"] {
+                    let header = basic_of(&format!("{text}{password}"));
+                    assert_eq!(named(Some(&header), ""), Ok((id.to_owned(), true)), "{text}{password}");
+                    assert_eq!(named(Some(&header), &body(id)), Ok((id.to_owned(), true)), "{text}{password}");
+                    assert_eq!(named(Some(&header), "client_id=mcp_1"), Err(true), "{text}{password}");
+                }
+                assert_eq!(named(Some(&basic_of(&format!("{text}:secret"))), &body(id)), Err(true), "{text}");
+            }
+        }
     }
 }

@@ -53,7 +53,7 @@ impl OAuth {
             return Ok(stored.clone());
         }
         // Row OI7.
-        let allowed = self.document_fetches.check(origin.ip, now);
+        let allowed = self.document_fetches.check(origin.ip, self.ports.clock.monotonic());
         let fetched = match allowed {
             Ok(()) => fetch::fetch(&url, &self.config.client_documents).await,
             Err(_) if stored.is_none() => return Err(too_many_documents().into()),

@@ -4,16 +4,17 @@ use async_trait::async_trait;
 use margay_domain::{
     client::{Approval, Client, ClientSource},
     clock::Timestamp,
-    flow::Flow,
+    flow::{Flow, FlowState},
     id::FlowId,
-    ports::{ConsentError, ConsentPage, ConsentView},
+    page::ErrorPage,
+    ports::{Connected, ConsentError, ConsentPage, ConsentView, StoreResult},
     principal::{Browser, Origin, SignedIn},
     rules::PermissionSet,
 };
 
 use crate::{
     oauth::OAuth,
-    page_error::{PageError, client_waits, flow_over, other_browser, unknown_client, unknown_flow},
+    page_error::{PageError, already_decided, client_waits, flow_over, other_browser, unknown_client, unknown_flow},
     params::is_plausible_id,
     redirect::{self, Target},
     scope,
@@ -30,8 +31,15 @@ impl ConsentPage for OAuth {
         person: &SignedIn,
         origin: &Origin,
     ) -> Result<ConsentView, ConsentError> {
-        let flow = self.open_flow(flow.as_str(), browser, self.ports.clock.now()).await?;
+        let now = self.ports.clock.now();
+        let flow = self.flow_of(flow.as_str(), browser).await?;
+        if flow.state(now) == FlowState::Over {
+            return Err(PageError::from(flow_over()).into());
+        }
         let client = self.client_of(&flow).await?;
+        if flow.state(now) == FlowState::Decided {
+            return Err(PageError::from(decided(&flow, &client, person)).into());
+        }
         self.check_approval(&client, person, origin).await?;
         let target = self.judge_redirect(&flow.redirect_uri, &client, person, origin).await?;
         let held = person.role.permissions;
@@ -46,6 +54,7 @@ impl ConsentPage for OAuth {
             selectable: held.intersection(PermissionSet::grantable()),
             console_only: held.difference(PermissionSet::grantable()),
             requested: scope::permissions(&flow.scope),
+            connected: self.connected(person, &client, now).await?,
             lifetime_days: u32::try_from(self.config.grant_lifetime.as_secs() / SECONDS_OF_A_DAY).unwrap_or(u32::MAX),
             flow_id: flow.id,
             redirect_uri: flow.redirect_uri,
@@ -54,17 +63,26 @@ impl ConsentPage for OAuth {
 }
 
 impl OAuth {
-    /// The flow, if it began in this browser (row OP3) and can still be decided.
-    pub(crate) async fn open_flow(&self, id: &str, browser: &Browser, now: Timestamp) -> Result<Flow, PageError> {
+    /// What the person has granted this client already, in all its active connections.
+    async fn connected(&self, person: &SignedIn, client: &Client, now: Timestamp) -> StoreResult<Option<Connected>> {
+        let all = self.ports.grants.list_for_user(&person.user.id).await?;
+        let active =
+            all.iter().map(|(grant, _)| grant).filter(|grant| grant.client_id == client.id && grant.is_active(now));
+        Ok(active.fold(None, |known: Option<Connected>, grant| {
+            let since = grant.activated_at.unwrap_or(grant.created_at);
+            let known = known.unwrap_or(Connected { since, permissions: PermissionSet::EMPTY });
+            Some(Connected { since: known.since.max(since), permissions: known.permissions.union(grant.permissions) })
+        }))
+    }
+
+    /// The flow, if it began in this browser (row OP3), whatever its state.
+    pub(crate) async fn flow_of(&self, id: &str, browser: &Browser) -> Result<Flow, PageError> {
         if !is_plausible_id(id) {
             return Err(unknown_flow().into());
         }
         let Some(flow) = self.ports.flows.get(&FlowId::new(id)).await? else { return Err(unknown_flow().into()) };
         if !flow.browser.constant_time_eq(&browser.hash) {
             return Err(other_browser().into());
-        }
-        if !flow.is_open(now) {
-            return Err(flow_over().into());
         }
         Ok(flow)
     }
@@ -107,5 +125,13 @@ impl OAuth {
                 Err(blocked.page(uri).into())
             }
         }
+    }
+}
+
+/// The page about a decided flow. What was decided is for the person who did.
+pub(crate) fn decided(flow: &Flow, client: &Client, person: &SignedIn) -> ErrorPage {
+    match &flow.decision {
+        Some(decision) if decision.by == person.user.id => already_decided(decision, client),
+        _ => flow_over(),
     }
 }

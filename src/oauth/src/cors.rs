@@ -17,7 +17,7 @@ use axum::{
 const METHODS: &str = "GET, POST, OPTIONS";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, \
                                Mcp-Session-Id, Last-Event-ID";
-const RESPONSE_HEADERS: &str = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version";
+const RESPONSE_HEADERS: &str = "WWW-Authenticate, Retry-After, Mcp-Session-Id, MCP-Protocol-Version";
 
 /// Answers preflights before anything else and opens every other answer.
 pub(crate) async fn open(request: Request, next: Next) -> Response {

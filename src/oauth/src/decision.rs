@@ -1,37 +1,43 @@
 //! `POST /oauth/authorize/decision`: the person's answer on the consent page.
 //!
 //! Everything is read anew here: flow, client, allowlist, person and role. What the page showed counts for nothing.
+//! A flow is decided once. People click twice, and their browser then drops the first answer: the same decision once
+//! more gets the same answer, as long as the code lives.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
     http::HeaderMap,
-    response::Response,
+    response::{IntoResponse as _, Redirect, Response},
 };
 use margay_domain::{
     client::Client,
     clock::Timestamp,
-    flow::Flow,
+    flow::{Answer, Decision, Flow, FlowState},
     grant::{AuthorizationCode, CODE_LIFETIME, Grant},
     id::GrantId,
     principal::{Browser, Origin, SignedIn},
     rules::{
-        PermissionSet,
-        forms::{CSRF_FIELD, DECISION_ALLOW, DECISION_DENY, DECISION_FIELD, FLOW_FIELD, PERMISSION_FIELD},
+        Permission, PermissionSet,
+        forms::{
+            CSRF_FIELD, DECISION_ALLOW, DECISION_DENY, DECISION_FIELD, DECISION_NONE, FLOW_FIELD, PERMISSION_FIELD,
+            UNDECIDED_FIELD,
+        },
     },
-    secret::{Secret, SecretKind},
+    secret::Secret,
 };
 
 use crate::{
     addresses::flow_page,
-    authorize::AuthorizeError,
+    authorize::{AuthorizeError, error_location},
+    consent::decided,
     oauth::OAuth,
     page_error::{
-        PageError, account_disabled, flow_over, form_too_old, no_decision, not_the_form, not_yours_to_grant,
-        nothing_selected, unknown_flow,
+        PageError, account_disabled, flow_over, form_too_old, no_decision, no_key, not_recorded, not_the_form,
+        not_yours_to_grant, nothing_selected, unavailable, unknown_flow,
     },
     params::{Params, is_plausible_id},
     redirect::{self, Target},
@@ -41,11 +47,15 @@ use crate::{
 /// The largest body, in bytes.
 pub(crate) const MAX_BODY: usize = 16 * 1024;
 
+/// How often, and how long apart, a decided flow is looked at until the event of its decision is on disk.
+const LOOKS: u32 = 40;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
 /// A flow whose redirect was judged for this request.
-struct Judged {
-    flow: Flow,
-    client: Client,
-    target: Target,
+pub(crate) struct Judged {
+    pub(crate) flow: Flow,
+    pub(crate) client: Client,
+    pub(crate) target: Target,
 }
 
 /// Allows or denies.
@@ -69,21 +79,56 @@ pub(crate) async fn decide(
     let allow = match field(&params, DECISION_FIELD)? {
         Some(DECISION_ALLOW) => true,
         Some(DECISION_DENY) => false,
+        Some(DECISION_NONE) => return Ok(undecided(flow_id, &params)),
         _ => return Err(no_decision().into()),
     };
-    let now = oauth.ports.clock.now();
-    let flow = oauth.open_flow(flow_id, &browser, now).await?;
-    let client = oauth.client_of(&flow).await?;
-    oauth.check_approval(&client, &person, &origin).await?;
-    // Promise 5: also a denial is a redirect.
-    let target = oauth.judge_redirect(&flow.redirect_uri, &client, &person, &origin).await?;
-    let judged = Judged { flow, client, target };
-    if allow {
-        let person = oauth.as_now(&person).await?;
-        let permissions = selection(&params, &person)?;
-        oauth.allow(judged, &person, permissions, &origin, now).await
-    } else {
-        oauth.deny(judged, &person, &origin, now).await
+    let flow_id = flow_id.to_owned();
+    let posted = Posted { browser, person, origin, flow_id, params, allow };
+    // With a second click the browser drops the first request, and with it this handler: what it began is finished, as the
+    // second one waits for it.
+    tokio::spawn(posted.answer(oauth)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a decision was not finished");
+        Err(unavailable().into())
+    })
+}
+
+/// A decision as it was posted, by somebody who may post it.
+struct Posted {
+    browser: Browser,
+    person: SignedIn,
+    origin: Origin,
+    flow_id: String,
+    params: Params,
+    allow: bool,
+}
+
+impl Posted {
+    async fn answer(self, oauth: Arc<OAuth>) -> Result<Response, PageError> {
+        let Self { browser, person, origin, flow_id, params, allow } = self;
+        // Two clicks on one button come as two requests at once; the second one has to find what the first one did.
+        let turn = oauth.deciding.of(&flow_id).await;
+        let now = oauth.ports.clock.now();
+        let flow = oauth.flow_of(&flow_id, &browser).await?;
+        if flow.state(now) == FlowState::Over {
+            return Err(flow_over().into());
+        }
+        let client = oauth.client_of(&flow).await?;
+        oauth.check_approval(&client, &person, &origin).await?;
+        // Promise 5: also a denial is a redirect.
+        let target = oauth.judge_redirect(&flow.redirect_uri, &client, &person, &origin).await?;
+        let person = if allow { oauth.as_now(&person).await? } else { person };
+        let allowed = if allow { Some(selection(&params, &person)?) } else { None };
+        let judged = Judged { flow, client, target };
+        let made = match (judged.flow.state(now), allowed) {
+            (FlowState::Decided | FlowState::Over, _) => None,
+            (FlowState::Open, Some(permissions)) => oauth.allow(&judged, &person, permissions, &origin, now).await?,
+            (FlowState::Open, None) => oauth.deny(&judged, &person, &origin, now).await?,
+        };
+        drop(turn);
+        match made {
+            Some(answer) => Ok(answer),
+            None => oauth.answer_again(judged, &browser, &person, allowed).await,
+        }
     }
 }
 
@@ -96,70 +141,134 @@ impl OAuth {
         Ok(SignedIn { user, role })
     }
 
+    /// Allows an open flow; `None` if it was decided meanwhile, by another process.
     async fn allow(
         &self,
-        judged: Judged,
+        judged: &Judged,
         person: &SignedIn,
         permissions: PermissionSet,
         origin: &Origin,
         now: Timestamp,
-    ) -> Result<Response, PageError> {
-        let Judged { flow, client, target } = judged;
-        // Row A12: one statement, one decision. From here on the flow is used up, whatever happens.
-        if !self.ports.flows.decide(&flow.id, now).await? {
-            return Err(flow_over().into());
-        }
+    ) -> Result<Option<Response>, PageError> {
+        let Judged { flow, client, .. } = judged;
         let grant = Grant {
             id: GrantId::generate(now, self.ports.entropy.as_ref()),
             user_id: person.user.id.clone(),
             client_id: client.id.clone(),
             permissions,
+            narrowed_from: None,
             resource: flow.resource.clone(),
             redirect_uri: flow.redirect_uri.clone(),
             created_at: now,
             activated_at: None,
             expires_at: now.plus(self.config.grant_lifetime),
             last_used_at: None,
+            refreshed_from: None,
             revoked: None,
         };
-        // Rows OC1, OC2: 256 random bits, stored as a hash, for a minute, bound to everything that the exchange checks.
-        let secret = Secret::generate(SecretKind::Code, self.ports.entropy.as_ref());
+        // Rows OC1, OC2: hard to guess, stored as a hash, for a minute, bound to everything that the exchange checks.
+        let Some(secret) = self.keys().code(&flow.id, now) else { return Err(no_key().into()) };
         let code = AuthorizationCode {
             hash: secret.hash(),
             grant_id: grant.id.clone(),
-            client_id: client.id.clone(),
+            client_id: grant.client_id.clone(),
             redirect_uri: flow.redirect_uri.clone(),
             code_challenge: flow.code_challenge.clone(),
             expires_at: now.plus(CODE_LIFETIME),
             consumed_at: None,
         };
-        self.ports.grants.create(&grant, &code).await?;
-        self.ports.clients.authorized(&client.id, now).await?;
-        // The code leaves only after the event is durable.
-        self.record_decision(&flow, &client, &target, Some(&grant), person, origin).await?;
-        // Rows OA8, A3.
-        let mut parameters = vec![("code", secret.expose())];
-        parameters.extend(flow.state.as_deref().map(|state| ("state", state)));
-        parameters.push(("iss", self.addresses.issuer.as_str()));
-        let location = redirect::append(&flow.redirect_uri, &parameters);
-        Ok(deliver(&target, location, &client, true))
+        let answer = Answer::Allow { permissions, code: code.hash };
+        let decision = Decision { at: now, by: person.user.id.clone(), answer, recorded: false };
+        // Row A12: one transaction, one decision. From here on the flow is used up, whatever happens.
+        let Some(replaced) = self.ports.flows.allow(&flow.id, &decision, &grant, &code).await? else {
+            return Ok(None);
+        };
+        // The code leaves only after the events are durable.
+        self.record_replaced(client, &grant, &replaced, person, origin).await?;
+        self.record_decision(judged, Some((&grant, replaced.as_slice())), person, origin).await?;
+        self.ports.flows.recorded(&flow.id).await?;
+        Ok(Some(self.send_code(judged, &secret)))
     }
 
+    /// Denies an open flow; `None` if it was decided meanwhile, by another process.
     async fn deny(
         &self,
-        judged: Judged,
+        judged: &Judged,
         person: &SignedIn,
         origin: &Origin,
         now: Timestamp,
-    ) -> Result<Response, PageError> {
-        let Judged { flow, client, target } = judged;
-        if !self.ports.flows.decide(&flow.id, now).await? {
-            return Err(flow_over().into());
+    ) -> Result<Option<Response>, PageError> {
+        let decision = Decision { at: now, by: person.user.id.clone(), answer: Answer::Deny, recorded: false };
+        if !self.ports.flows.decide(&judged.flow.id, &decision).await? {
+            return Ok(None);
         }
-        self.record_decision(&flow, &client, &target, None, person, origin).await?;
-        let location = self.error_location(&flow.redirect_uri, AuthorizeError::AccessDenied, flow.state.as_deref());
-        Ok(deliver(&target, location, &client, false))
+        self.record_decision(judged, None, person, origin).await?;
+        self.ports.flows.recorded(&judged.flow.id).await?;
+        Ok(Some(self.send_denial(judged)))
     }
+
+    /// The answer to a flow that is decided: if this is the same decision, by the same person and while the code lives,
+    /// the same way back to the client once more; else a page that says what was decided. Nothing is changed or
+    /// recorded a second time.
+    async fn answer_again(
+        &self,
+        mut judged: Judged,
+        browser: &Browser,
+        person: &SignedIn,
+        allowed: Option<PermissionSet>,
+    ) -> Result<Response, PageError> {
+        let now = self.ports.clock.now();
+        // Another process may be about to write the event; if it was ended meanwhile, nobody is sent on.
+        for _ in 0..LOOKS {
+            judged.flow = self.flow_of(judged.flow.id.as_str(), browser).await?;
+            if judged.flow.decision.as_ref().is_none_or(|decision| decision.recorded) {
+                break;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        let refused = || PageError::from(decided(&judged.flow, &judged.client, person));
+        let Some(decision) = &judged.flow.decision else { return Err(refused()) };
+        if !decision.repeats(&person.user.id, allowed, now) {
+            return Err(refused());
+        }
+        if !decision.recorded {
+            return Err(not_recorded().into());
+        }
+        match decision.answer {
+            Answer::Allow { code, .. } => {
+                let secret = self.keys().code_again(&judged.flow.id, &code).ok_or_else(refused)?;
+                Ok(self.send_code(&judged, &secret))
+            }
+            Answer::Deny => Ok(self.send_denial(&judged)),
+        }
+    }
+
+    /// Sends the browser to the client with the code (rows OA8, A3).
+    fn send_code(&self, judged: &Judged, code: &Secret) -> Response {
+        let Judged { flow, client, target } = judged;
+        let mut parameters = vec![("code", code.expose())];
+        parameters.extend(flow.state.as_deref().map(|state| ("state", state)));
+        parameters.push(("iss", self.issuer_of(flow)));
+        deliver(target, redirect::append(&flow.redirect_uri, &parameters), client, true)
+    }
+
+    fn send_denial(&self, judged: &Judged) -> Response {
+        let Judged { flow, client, target } = judged;
+        let (error, state) = (AuthorizeError::AccessDenied, flow.state.as_deref());
+        deliver(target, error_location(&flow.redirect_uri, &error, state, self.issuer_of(flow)), client, false)
+    }
+
+    /// The issuer as the client discovered it.
+    fn issuer_of<'a>(&'a self, flow: &'a Flow) -> &'a str {
+        flow.issuer.as_deref().unwrap_or(&self.addresses.own.issuer)
+    }
+}
+
+/// Back to the page, with what was selected: a key was pressed in the form, and neither of its two buttons.
+fn undecided(flow_id: &str, params: &Params) -> Response {
+    let selected: PermissionSet = params.all(PERMISSION_FIELD).filter_map(Permission::from_api_name).collect();
+    let selected = selected.to_scope().replace(' ', "+");
+    Redirect::to(&format!("{}?{UNDECIDED_FIELD}={selected}", flow_page(flow_id))).into_response()
 }
 
 /// A field that the form has once.
@@ -220,6 +329,20 @@ mod tests {
             PageError::Refused(page) => page.status,
             PageError::Store(_) => 0,
         })
+    }
+
+    #[test]
+    fn a_form_without_a_decision_comes_back_with_its_selection() {
+        let location = |form: &str| {
+            let answer = undecided("flw_1", &Params::parse(form.as_bytes()));
+            assert_eq!(answer.status().as_u16(), 303);
+            answer.headers()["location"].to_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            location("decision=none&permission=AlertRead&permission=RuleRead&permission=%0d%0aX"),
+            "/oauth/authorize/flw_1?undecided=AlertRead+RuleRead"
+        );
+        assert_eq!(location("decision=none"), "/oauth/authorize/flw_1?undecided=");
     }
 
     #[test]

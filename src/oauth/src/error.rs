@@ -41,18 +41,27 @@ pub(crate) enum EndpointError {
     /// The code or refresh token is good for nothing. It is not said why.
     #[error("the code or refresh token is invalid, expired, revoked or was issued to another client")]
     InvalidGrant,
+    /// A refresh token that was replaced by one that has been used since (row OF1).
+    #[error(
+        "this refresh token was replaced by a newer one, which has been used: the connection has ended because there may \
+         be a copy of the token. Discard all tokens and ask for authorization again"
+    )]
+    RefreshReused,
     /// The client did not register the grant type.
     #[error("this client did not register the grant type refresh_token")]
     UnauthorizedClient,
     /// A grant type that is not offered (row OT6).
     #[error("the grant type must be authorization_code or refresh_token")]
     UnsupportedGrantType,
-    /// More than was granted (row OF4).
-    #[error("the scope has characters that no scope has, or more than was granted")]
-    InvalidScope,
-    /// Another resource (row OT7).
-    #[error("tokens are issued for the resource of this server only")]
-    InvalidTarget,
+    /// A scope that is not well formed.
+    #[error("the scope has characters that no scope has")]
+    MalformedScope,
+    /// More than was granted (row OF4): which, as a scope.
+    #[error("the scope has permissions that were not granted: {0}")]
+    ScopeNotGranted(String),
+    /// Another resource (row OT7); the one to ask for.
+    #[error("resource must be {0}")]
+    InvalidTarget(String),
     /// A redirect URI that cannot be registered (row OD3).
     #[error("{0}")]
     InvalidRedirectUri(&'static str),
@@ -67,7 +76,10 @@ pub(crate) enum EndpointError {
     },
     /// So many clients are registered and unused that no more is taken (row OD7).
     #[error("too many clients are registered here and were never used, try again later")]
-    TooManyClients,
+    TooManyClients {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// Storage failed.
     #[error("the server cannot answer now, try again in a moment")]
     Store(#[from] StoreError),
@@ -75,6 +87,9 @@ pub(crate) enum EndpointError {
     #[error("the server could not sign a token")]
     Signing,
 }
+
+/// When to try again after storage failed.
+const RETRY_STORE: Duration = Duration::from_secs(5);
 
 /// The body.
 #[derive(Serialize)]
@@ -89,14 +104,14 @@ impl EndpointError {
         match self {
             Self::InvalidRequest(_) | Self::NotAForm | Self::TooLarge => "invalid_request",
             Self::InvalidClient { .. } => "invalid_client",
-            Self::InvalidGrant => "invalid_grant",
+            Self::InvalidGrant | Self::RefreshReused => "invalid_grant",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
-            Self::InvalidScope => "invalid_scope",
-            Self::InvalidTarget => "invalid_target",
+            Self::MalformedScope | Self::ScopeNotGranted(_) => "invalid_scope",
+            Self::InvalidTarget(_) => "invalid_target",
             Self::InvalidRedirectUri(_) => "invalid_redirect_uri",
             Self::InvalidClientMetadata(_) => "invalid_client_metadata",
-            Self::TooManyRequests { .. } | Self::TooManyClients | Self::Store(_) => "temporarily_unavailable",
+            Self::TooManyRequests { .. } | Self::TooManyClients { .. } | Self::Store(_) => "temporarily_unavailable",
             Self::Signing => "server_error",
         }
     }
@@ -106,7 +121,7 @@ impl EndpointError {
             Self::InvalidClient { .. } => StatusCode::UNAUTHORIZED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Store(_) | Self::TooManyClients => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::TooManyClients { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Signing => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -141,7 +156,13 @@ impl IntoResponse for EndpointError {
             // Row OT2: only if the header was used, so that browsers do not ask people for a password.
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"margay\""));
         }
-        if let Self::TooManyRequests { retry_after } = self {
+        let retry_after = match self {
+            Self::TooManyRequests { retry_after } | Self::TooManyClients { retry_after } => Some(retry_after),
+            // What storage needs to come back is not known; seconds are what a person would try.
+            Self::Store(_) => Some(RETRY_STORE),
+            _ => None,
+        };
+        if let Some(retry_after) = retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
         }
         response
@@ -173,6 +194,30 @@ mod tests {
         };
         assert!(response(true));
         assert!(!response(false));
+    }
+
+    #[test]
+    fn od7_who_has_to_wait_is_told_how_long() {
+        let wait = |error: EndpointError| error.into_response().headers().get(RETRY_AFTER).cloned();
+        let retry_after = Duration::from_secs(59);
+        assert_eq!(wait(EndpointError::TooManyRequests { retry_after }), Some(HeaderValue::from(59)));
+        assert_eq!(wait(EndpointError::TooManyClients { retry_after }), Some(HeaderValue::from(59)));
+        assert!(wait(EndpointError::from(StoreError::Unavailable(String::new()))).is_some());
+        assert_eq!(wait(EndpointError::InvalidGrant), None);
+    }
+
+    #[test]
+    fn or11_texts_have_only_the_characters_that_the_rfc_allows() {
+        for error in [
+            EndpointError::InvalidGrant,
+            EndpointError::RefreshReused,
+            EndpointError::MalformedScope,
+            EndpointError::ScopeNotGranted("AlertRead UserRead".to_owned()),
+            EndpointError::InvalidTarget("http://[::1]:8080/mcp".to_owned()),
+        ] {
+            let text = error.to_string();
+            assert!(text.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\'), "{text}");
+        }
     }
 
     #[test]

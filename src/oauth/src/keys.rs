@@ -16,6 +16,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey, crypto::rust_crypto};
 use margay_domain::{
     clock::Timestamp,
     entropy::Entropy,
+    id::FlowId,
     ports::StoredSigningKey,
     secret::{Secret, SecretHash, SecretKind},
 };
@@ -29,6 +30,8 @@ pub(crate) const TAKEOVER: Duration = Duration::from_mins(2);
 
 /// Keeps the derived key apart from every other use of the private key.
 const SUCCESSOR_LABEL: &[u8] = b"margay: key for successors of refresh tokens, version 1\0";
+/// The same for codes.
+const CODE_LABEL: &[u8] = b"margay: key for authorization codes, version 1\0";
 
 /// A signing key that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +82,7 @@ pub(crate) struct Key {
     signing: EncodingKey,
     verifying: DecodingKey,
     successors: Hmac<Sha256>,
+    codes: Hmac<Sha256>,
 }
 
 /// A new key. Its id is the thumbprint of the public key (RFC 7638).
@@ -150,23 +154,32 @@ impl KeyRing {
         }
         self.signing(now).map(|key| key.successor(presented))
     }
+
+    /// The authorization code of a flow, which is decided once. It follows from the flow's id and a key of this server,
+    /// so that it is as hard to guess as that key (row OC1), and a repeated decision gets the same answer although
+    /// only the hash is stored.
+    pub(crate) fn code(&self, flow: &FlowId, now: Timestamp) -> Option<Secret> {
+        self.signing(now).map(|key| key.code(flow))
+    }
+
+    /// The same again, once its hash is stored; the key that it came from may have been retired since.
+    pub(crate) fn code_again(&self, flow: &FlowId, hash: &SecretHash) -> Option<Secret> {
+        self.keys.iter().map(|key| key.code(flow)).find(|code| code.hash().constant_time_eq(hash))
+    }
 }
 
 impl Key {
     fn open(stored: &StoredSigningKey, master: Option<&MasterKey>) -> Result<Self, KeyError> {
         let der = seal::open(&stored.id, &stored.private_der, master)?;
         let private = SigningKey::from_pkcs8_der(&der).map_err(|_| KeyError::Unreadable)?;
-        let mut derived: [u8; 32] =
-            Sha256::new().chain_update(SUCCESSOR_LABEL).chain_update(private.as_bytes()).finalize().into();
-        let successors = Hmac::<Sha256>::new_from_slice(&derived).map_err(|_| KeyError::Unreadable)?;
-        derived.zeroize();
         Ok(Self {
+            successors: derived(SUCCESSOR_LABEL, &private)?,
+            codes: derived(CODE_LABEL, &private)?,
             id: stored.id.clone(),
             x: public_key(&private),
             retires: stored.retired_at,
             signing: EncodingKey::from_ed_der(&der),
             verifying: DecodingKey::from_ed_der(private.verifying_key().as_bytes()),
-            successors,
         })
     }
 
@@ -179,6 +192,19 @@ impl Key {
         let mac = self.successors.clone().chain_update(presented.expose());
         Secret::from_bytes(SecretKind::Refresh, mac.finalize().into_bytes().into())
     }
+
+    fn code(&self, flow: &FlowId) -> Secret {
+        let mac = self.codes.clone().chain_update(flow.as_str());
+        Secret::from_bytes(SecretKind::Code, mac.finalize().into_bytes().into())
+    }
+}
+
+/// A key of its own for the use that `label` names.
+fn derived(label: &[u8], private: &SigningKey) -> Result<Hmac<Sha256>, KeyError> {
+    let mut derived: [u8; 32] = Sha256::new().chain_update(label).chain_update(private.as_bytes()).finalize().into();
+    let key = Hmac::<Sha256>::new_from_slice(&derived).map_err(|_| KeyError::Unreadable);
+    derived.zeroize();
+    key
 }
 
 /// The public key in base64url.
@@ -274,6 +300,21 @@ pub(crate) mod tests {
         assert_ne!(of(1, &first).expose(), of(2, &first).expose());
         assert_ne!(of(1, &first).expose(), first.expose());
         assert!(Secret::parse(SecretKind::Refresh, of(1, &first).expose()).is_some());
+    }
+
+    #[test]
+    fn oc1_a_code_is_that_of_its_flow_and_key_however_often_it_is_asked_for() {
+        let now = Timestamp::from_seconds(1000);
+        let (one, two) = (FlowId::new("flw_1"), FlowId::new("flw_2"));
+        let code = ring(1).code(&one, now).unwrap();
+        assert!(Secret::parse(SecretKind::Code, code.expose()).is_some());
+        assert_ne!(code.expose(), ring(1).code(&two, now).unwrap().expose());
+        assert_ne!(code.expose(), ring(2).code(&one, now).unwrap().expose());
+        // A rotation in between changes nothing; without its key it is gone.
+        let rotated = KeyRing::load(&[stored(2), retired(1, 2000)], None, LIFETIME).unwrap();
+        assert_eq!(rotated.code_again(&one, &code.hash()).unwrap().expose(), code.expose());
+        assert!(rotated.code_again(&two, &code.hash()).is_none());
+        assert!(ring(2).code_again(&one, &code.hash()).is_none());
     }
 
     #[test]

@@ -46,6 +46,7 @@ mod scope;
 mod seal;
 mod text;
 mod token;
+mod turns;
 
 pub use addresses::BadAddress;
 pub use config::{ClientDocuments, OAuthConfig, RegistrationLimits, RegistrationPolicy};

@@ -1,19 +1,23 @@
 //! The discovery documents: protected resource (RFC 9728) and authorization server (RFC 8414). All addresses come from
-//! the configuration (row OM5), nothing is null or empty (row OM2).
+//! the configuration (row OM5), nothing is null or empty (row OM2). Clients compare them with the address by which they
+//! asked (RFC 9728 section 3.3, RFC 8414 section 3.3), so a loopback server names itself as it was called.
 
 use std::sync::Arc;
 
 use axum::{
     Json,
     extract::State,
-    http::header::CACHE_CONTROL,
+    http::{
+        HeaderMap, Uri,
+        header::{CACHE_CONTROL, HOST, VARY},
+    },
     response::{IntoResponse, Response},
 };
 use margay_domain::rules::PermissionSet;
 use serde_json::{Value, json};
 
 use crate::{
-    addresses::{AUTHORIZE, Addresses, JWKS, REGISTER, REVOKE, TOKEN},
+    addresses::{AUTHORIZE, JWKS, Names, REGISTER, REVOKE, TOKEN},
     config::OAuthConfig,
     oauth::OAuth,
     pkce::S256,
@@ -25,17 +29,21 @@ use crate::{
 pub(crate) const CACHEABLE: &str = "public, max-age=300";
 
 /// `GET /.well-known/oauth-protected-resource` and the same with the resource's path.
-pub(crate) async fn resource(State(oauth): State<Arc<OAuth>>) -> Response {
-    ([(CACHE_CONTROL, CACHEABLE)], Json(resource_document(&oauth.addresses))).into_response()
+pub(crate) async fn resource(State(oauth): State<Arc<OAuth>>, headers: HeaderMap, uri: Uri) -> Response {
+    document(resource_document(oauth.addresses.asked_by(&headers, &uri)))
 }
 
 /// `GET /.well-known/oauth-authorization-server`, the same with the resource's path, and its OpenID alias.
-pub(crate) async fn server(State(oauth): State<Arc<OAuth>>) -> Response {
-    ([(CACHE_CONTROL, CACHEABLE)], Json(server_document(&oauth.addresses, &oauth.config))).into_response()
+pub(crate) async fn server(State(oauth): State<Arc<OAuth>>, headers: HeaderMap, uri: Uri) -> Response {
+    document(server_document(oauth.addresses.asked_by(&headers, &uri), &oauth.config))
+}
+
+fn document(document: Value) -> Response {
+    ([(CACHE_CONTROL, CACHEABLE), (VARY, HOST.as_str())], Json(document)).into_response()
 }
 
 /// Rows R1, OM3: at every address the same `resource`.
-fn resource_document(addresses: &Addresses) -> Value {
+fn resource_document(addresses: &Names) -> Value {
     json!({
         "resource": addresses.resource,
         "authorization_servers": [addresses.issuer],
@@ -47,7 +55,7 @@ fn resource_document(addresses: &Addresses) -> Value {
 }
 
 /// Row OM1.
-fn server_document(addresses: &Addresses, config: &OAuthConfig) -> Value {
+fn server_document(addresses: &Names, config: &OAuthConfig) -> Value {
     let issuer = &addresses.issuer;
     let mut scopes = PermissionSet::grantable().api_names();
     // Row A11: clients ask for it only if it stands here.
@@ -86,13 +94,14 @@ fn server_document(addresses: &Addresses, config: &OAuthConfig) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addresses::Addresses;
 
     fn config() -> OAuthConfig {
         OAuthConfig::new("https://api.example.com", "https://api.example.com/mcp")
     }
 
-    fn addresses(config: &OAuthConfig) -> Addresses {
-        Addresses::check(config).unwrap()
+    fn addresses(config: &OAuthConfig) -> Names {
+        Addresses::check(config).unwrap().own
     }
 
     #[test]

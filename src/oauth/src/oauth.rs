@@ -14,6 +14,7 @@ use crate::{
     keys::{KeyError, KeyRing},
     rate_limit::RateLimiter,
     rotation,
+    turns::Turns,
 };
 
 /// What the authorization server reads from and writes to.
@@ -52,6 +53,8 @@ pub struct OAuth {
     pub(crate) registrations: RateLimiter,
     pub(crate) flows: RateLimiter,
     pub(crate) document_fetches: RateLimiter,
+    /// One decision about a flow at a time.
+    pub(crate) deciding: Turns,
 }
 
 /// Why the authorization server did not start.
@@ -77,7 +80,16 @@ impl OAuth {
         let flows = RateLimiter::new(config.flow_burst, config.flow_refill);
         let document_fetches = RateLimiter::new(config.client_documents.burst, config.client_documents.refill);
         let keys = RwLock::new(Arc::new(keys));
-        Ok(Arc::new(Self { config, addresses, ports, keys, registrations, flows, document_fetches }))
+        Ok(Arc::new(Self {
+            config,
+            addresses,
+            ports,
+            keys,
+            registrations,
+            flows,
+            document_fetches,
+            deciding: Turns::new(),
+        }))
     }
 
     /// The keys as they were last read.
@@ -95,12 +107,19 @@ impl OAuth {
 
     /// The value of `resource_metadata` in every challenge of the resource (row R2).
     pub fn resource_metadata_url(&self) -> &str {
-        &self.addresses.resource_metadata
+        &self.addresses.own.resource_metadata
+    }
+
+    /// The same for requests that call this server by another of its names: what the `Host` header says, in lower
+    /// case, and the value for it. Only loopback servers have such names.
+    pub fn resource_metadata_aliases(&self) -> Vec<(String, String)> {
+        let aliases = self.addresses.aliases();
+        aliases.map(|(host, names)| (host.to_owned(), names.resource_metadata.clone())).collect()
     }
 }
 
 impl std::fmt::Debug for OAuth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OAuth").field("issuer", &self.addresses.issuer).finish_non_exhaustive()
+        f.debug_struct("OAuth").field("issuer", &self.addresses.own.issuer).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use margay_domain::{
-    client::Client,
+    client::{Client, ClientSource},
+    clock::Timestamp,
+    flow::{Answer, Decision},
     page::ErrorPage,
     ports::{ConsentError, StoreError},
 };
@@ -84,15 +86,33 @@ pub(crate) fn unknown_client(client_id: Option<&str>) -> ErrorPage {
     }
 }
 
-/// The redirect URI is not one that the client registered, or it is missing (row OR1).
-pub(crate) fn redirect_not_registered(uri: &str) -> ErrorPage {
-    crate::redirect::not_allowed(
-        "The client asked to send its authorization code to an address that it did not register.".to_owned(),
-        "In the client, remove this server and add it again, so that it registers anew. If that does not help, tell \
-         whoever provides the client."
-            .to_owned(),
-        uri,
-    )
+/// At most this many registered addresses are listed, each with at most this many characters.
+const LISTED: usize = 10;
+const LISTED_LENGTH: usize = 200;
+
+/// The redirect URI is not one that the client registered, or it is missing (row OR1). What it registered is listed,
+/// because nobody could see the difference otherwise.
+pub(crate) fn redirect_not_registered(client: &Client, uri: &str) -> ErrorPage {
+    let asked = if uri.is_empty() {
+        "The client did not say once to which of its addresses to send its authorization code."
+    } else {
+        "The client asked to send its authorization code to an address that it did not register."
+    };
+    let registered: Vec<String> = client.redirect_uris.iter().take(LISTED).map(|uri| cut(uri, LISTED_LENGTH)).collect();
+    let more = match client.redirect_uris.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let registered = if registered.is_empty() { "nothing".to_owned() } else { registered.join(", ") };
+    let advice = match client.source {
+        ClientSource::Registered => {
+            "In the client, remove this server and add it again, so that it registers anew. If that does not help, tell \
+             the provider of the client."
+        }
+        ClientSource::Document => "Tell the provider of the client: the address is missing from its metadata document.",
+        ClientSource::Preregistered => "Ask an admin to add the client again with this address.",
+    };
+    crate::redirect::not_allowed(format!("{asked} It registered: {registered}{more}"), advice.to_owned(), uri)
 }
 
 /// The query of an authorization request is too long.
@@ -204,6 +224,44 @@ pub(crate) fn other_browser() -> ErrorPage {
     )
 }
 
+/// A flow that this person decided already, in another way or too long ago to be sent on again.
+pub(crate) fn already_decided(decision: &Decision, client: &Client) -> ErrorPage {
+    let at = minute(decision.at);
+    let decided = match decision.answer {
+        Answer::Allow { permissions, .. } if permissions.len() == 1 => {
+            format!("You allowed this at {at} with 1 permission. A second answer changes nothing.")
+        }
+        Answer::Allow { permissions, .. } => {
+            format!("You allowed this at {at} with {} permissions. A second answer changes nothing.", permissions.len())
+        }
+        Answer::Deny => format!("You did not allow this at {at}. A second answer changes nothing."),
+    };
+    ErrorPage {
+        message: decided,
+        advice: format!(
+            "Go back to {}. To decide again, start again from there. What it may do stands under Connections.",
+            cut(client.display_name(), 60)
+        ),
+        ..page(410, "You decided this already", "", "")
+    }
+}
+
+/// The decision was made, and its audit event could not be written.
+pub(crate) fn not_recorded() -> ErrorPage {
+    page(503, "This is not possible now", "Your answer could not be recorded, so nobody got access by it.", START_AGAIN)
+}
+
+/// There is no key to make a code with.
+pub(crate) fn no_key() -> ErrorPage {
+    page(503, "This is not possible now", "The server has no key to make an authorization code with.", START_AGAIN)
+}
+
+/// The minute of a time, for people: `22:34 UTC`.
+fn minute(at: Timestamp) -> String {
+    let text = at.to_rfc3339();
+    format!("{} UTC", text.get(11..16).unwrap_or(&text))
+}
+
 /// A flow that was decided or is too old.
 pub(crate) fn flow_over() -> ErrorPage {
     page(
@@ -283,7 +341,59 @@ fn page(status: u16, title: &str, message: &str, advice: &str) -> ErrorPage {
 
 #[cfg(test)]
 mod tests {
+    use margay_domain::{
+        client::Approval,
+        id::{ClientId, UserId},
+        rules::{Permission, PermissionSet},
+        secret::SecretHash,
+    };
+
     use super::*;
+
+    fn client(redirect_uris: Vec<String>) -> Client {
+        Client {
+            id: ClientId::new("mcp_1"),
+            name: "Claude Code".to_owned(),
+            redirect_uris,
+            client_uri: None,
+            application_type: None,
+            grant_types: Vec::new(),
+            source: ClientSource::Registered,
+            approval: Approval::Approved,
+            document_fresh_until: None,
+            created_at: Timestamp::default(),
+            last_authorized_at: None,
+        }
+    }
+
+    #[test]
+    fn a_refused_redirect_says_what_was_registered() {
+        let one = client(vec!["http://127.0.0.1:33418".to_owned()]);
+        let page = redirect_not_registered(&one, "http://127.0.0.1:33418/cb");
+        assert_eq!(page.detail.as_deref(), Some("http://127.0.0.1:33418/cb"));
+        assert!(page.message.ends_with("It registered: http://127.0.0.1:33418"), "{}", page.message);
+        let many = client((0..12).map(|n| format!("https://claude.ai/{n}{}", "\u{202e}a".repeat(300))).collect());
+        let page = redirect_not_registered(&many, "https://evil.example/");
+        assert!(page.message.ends_with(", and 2 more") && page.message.len() < 40_000);
+        assert!(!page.message.contains('\u{202e}') && !page.message.contains("claude.ai/10"), "{}", page.message);
+        let document = Client { source: ClientSource::Document, ..one };
+        assert!(!redirect_not_registered(&document, "x").advice.contains("registers anew"));
+    }
+
+    #[test]
+    fn a_second_answer_hears_what_the_first_one_was() {
+        let permissions: PermissionSet = [Permission::AlertRead, Permission::RuleRead].into_iter().collect();
+        let answer = Answer::Allow { permissions, code: SecretHash::from_bytes([1; 32]) };
+        // 2027-01-15 08:00 UTC.
+        let at = Timestamp::from_seconds(1_800_000_000);
+        let allowed = Decision { at, by: UserId::new("usr_1"), answer, recorded: true };
+        let page = already_decided(&allowed, &client(Vec::new()));
+        assert_eq!(page.status, 410);
+        assert_eq!(page.message, "You allowed this at 08:00 UTC with 2 permissions. A second answer changes nothing.");
+        assert!(page.advice.starts_with("Go back to Claude Code."), "{}", page.advice);
+        let denied = already_decided(&Decision { answer: Answer::Deny, ..allowed }, &client(Vec::new()));
+        assert_eq!(denied.message, "You did not allow this at 08:00 UTC. A second answer changes nothing.");
+    }
 
     #[test]
     fn the_response_carries_the_page_and_its_status() {

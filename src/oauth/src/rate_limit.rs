@@ -7,25 +7,25 @@ use std::{
     time::Duration,
 };
 
-use margay_domain::clock::Timestamp;
+use margay_domain::{
+    allowance::{Allowance, Used},
+    clock::Monotonic,
+};
 
-/// So many addresses are told apart; beyond that the newcomers share one allowance.
+/// At most this many addresses are told apart; beyond that the newcomers share one allowance.
 const MAX_PEERS: usize = 10_000;
 
-/// A limit per address: `burst` at once, then one per `refill`. In memory; a restart forgets it.
+/// A limit per address. In memory; a restart forgets it.
 pub(crate) struct RateLimiter {
-    refill: Duration,
-    /// How far ahead of the present an address may be.
-    tolerance: Duration,
-    /// When the allowance of an address is whole again.
-    whole_at: Mutex<HashMap<Peer, Timestamp>>,
+    allowance: Allowance,
+    used: Mutex<HashMap<Peer, Used>>,
 }
 
 /// Who is counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Peer {
     V4(Ipv4Addr),
-    /// A /64: whoever has one address of it has them all.
+    /// A /64, all addresses of which one subscriber has.
     V6(u64),
     /// Address unknown, or no room for another one.
     Others,
@@ -34,26 +34,22 @@ enum Peer {
 impl RateLimiter {
     /// A limit of `burst` (at least 1) at once and one more per `refill`.
     pub(crate) fn new(burst: u32, refill: Duration) -> Self {
-        let tolerance = refill.saturating_mul(burst.max(1) - 1);
-        Self { refill, tolerance, whole_at: Mutex::new(HashMap::new()) }
+        Self { allowance: Allowance::new(burst, refill), used: Mutex::default() }
     }
 
     /// Counts one request of `ip`, or says after how long to try again.
-    pub(crate) fn check(&self, ip: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
-        let mut whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if whole_at.len() >= MAX_PEERS {
-            whole_at.retain(|_, at| now < *at);
+    pub(crate) fn check(&self, ip: Option<IpAddr>, now: Monotonic) -> Result<(), Duration> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() >= MAX_PEERS {
+            used.retain(|_, used| !used.is_full(now));
         }
         let mut peer = Peer::of(ip);
-        if whole_at.len() >= MAX_PEERS && !whole_at.contains_key(&peer) {
+        if used.len() >= MAX_PEERS && !used.contains_key(&peer) {
             peer = Peer::Others;
         }
-        let at = whole_at.get(&peer).copied().unwrap_or(now).max(now);
-        let ahead = at.since(now);
-        if ahead > self.tolerance {
-            return Err(ahead.saturating_sub(self.tolerance));
-        }
-        whole_at.insert(peer, at.plus(self.refill));
+        let before = used.get(&peer).copied().unwrap_or_default();
+        let after = self.allowance.take(before, now)?;
+        used.insert(peer, after);
         Ok(())
     }
 }
@@ -76,6 +72,7 @@ mod tests {
     use super::*;
 
     const REFILL: Duration = Duration::from_secs(10);
+    const START: Monotonic = Monotonic::after_start(Duration::from_secs(1000));
 
     #[expect(clippy::unnecessary_wraps, reason = "the limiter takes an address that may be unknown")]
     fn ip(text: &str) -> Option<IpAddr> {
@@ -85,7 +82,7 @@ mod tests {
     #[test]
     fn a_burst_then_one_per_interval() {
         let limiter = RateLimiter::new(3, REFILL);
-        let start = Timestamp::from_seconds(1000);
+        let start = START;
         for _ in 0..3 {
             assert_eq!(limiter.check(ip("192.0.2.1"), start), Ok(()));
         }
@@ -111,15 +108,15 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_newcomers_share() {
         let limiter = RateLimiter::new(1, REFILL);
-        let now = Timestamp::from_seconds(1000);
+        let now = START;
         for number in 0..u32::try_from(MAX_PEERS).unwrap() {
             assert_eq!(limiter.check(Some(IpAddr::V4(Ipv4Addr::from_bits(number))), now), Ok(()));
         }
         assert_eq!(limiter.check(ip("192.0.2.1"), now), Ok(()));
         assert!(limiter.check(ip("192.0.2.2"), now).is_err());
-        assert_eq!(limiter.whole_at.lock().unwrap().len(), MAX_PEERS + 1);
-        // Whoever is whole again is forgotten.
+        assert_eq!(limiter.used.lock().unwrap().len(), MAX_PEERS + 1);
+        // An address whose allowance is full again is forgotten.
         assert_eq!(limiter.check(ip("192.0.2.2"), now.plus(REFILL)), Ok(()));
-        assert_eq!(limiter.whole_at.lock().unwrap().len(), 1);
+        assert_eq!(limiter.used.lock().unwrap().len(), 1);
     }
 }

@@ -9,6 +9,7 @@ use margay_domain::{
         redirect::{self as rule, is_loopback},
         scheme::is_reserved,
     },
+    secret::constant_time_eq,
 };
 use url::Url;
 
@@ -151,7 +152,22 @@ pub(crate) fn matches_registered(registered: &str, requested: &str) -> bool {
         return true;
     }
     // Host, path and query are still compared as text.
-    matches!((split_loopback(registered), split_loopback(requested)), (Some(left), Some(right)) if left == right)
+    match (split_loopback(registered), split_loopback(requested)) {
+        (Some(left), Some(right)) => left.same_but_for_the_port(&right),
+        _ => false,
+    }
+}
+
+/// Whether the URI at the token endpoint is the one of the authorization request (row OC6): the same text, but for a
+/// slash that URL libraries add to a loopback address without a path.
+pub(crate) fn is_same(asked: &str, presented: &str) -> bool {
+    if constant_time_eq(asked, presented) {
+        return true;
+    }
+    match (split_loopback(asked), split_loopback(presented)) {
+        (Some(left), Some(right)) => left.port == right.port && left.same_but_for_the_port(&right),
+        _ => false,
+    }
 }
 
 /// Whether a code sent to `uri` stays on the person's own computer: a loopback address or a custom scheme. Any program
@@ -203,8 +219,30 @@ fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
-/// Host and rest of an `http` loopback URI, without its port; `None` for every other URI.
-fn split_loopback(uri: &str) -> Option<(&str, &str)> {
+/// An `http` loopback URI in its parts, as text.
+struct LoopbackUri<'a> {
+    host: &'a str,
+    /// With its colon; empty if there is none.
+    port: &'a str,
+    /// Path and query.
+    rest: &'a str,
+}
+
+impl LoopbackUri<'_> {
+    /// An empty path is the path `/` (RFC 3986 section 6.2.3).
+    fn same_but_for_the_port(&self, other: &Self) -> bool {
+        let has_path = |rest: &str| rest.starts_with('/');
+        let same_rest = match (has_path(self.rest), has_path(other.rest)) {
+            (true, false) => self.rest.strip_prefix('/') == Some(other.rest),
+            (false, true) => other.rest.strip_prefix('/') == Some(self.rest),
+            _ => self.rest == other.rest,
+        };
+        self.host == other.host && same_rest
+    }
+}
+
+/// The parts of an `http` loopback URI; `None` for every other URI.
+fn split_loopback(uri: &str) -> Option<LoopbackUri<'_>> {
     let after_scheme = uri.strip_prefix("http://")?;
     let end = after_scheme.find(['/', '?', '#', '\\']).unwrap_or(after_scheme.len());
     let (authority, rest) = after_scheme.split_at(end);
@@ -216,7 +254,9 @@ fn split_loopback(uri: &str) -> Option<(&str, &str)> {
         Some(digits) => digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok(),
         None => port.is_empty(),
     };
-    (is_loopback(host) && port_fits).then_some((host, rest))
+    // What follows is a path or a query; anything else would be read as another address by somebody.
+    let rest_fits = rest.is_empty() || rest.starts_with(['/', '?']);
+    (is_loopback(host) && port_fits && rest_fits).then_some(LoopbackUri { host, port, rest })
 }
 
 #[cfg(test)]
@@ -256,13 +296,23 @@ mod tests {
             ("http://localhost:8787/callback", "http://localhost/callback"),
             ("http://[::1]/callback?a=b", "http://[::1]:1/callback?a=b"),
             ("http://127.0.0.1:33418/", "http://127.0.0.1:40000/"),
+            // An empty path is the path /.
+            ("http://127.0.0.1:33418", "http://127.0.0.1:33418/"),
+            ("http://127.0.0.1/", "http://127.0.0.1:33418"),
+            ("http://localhost", "http://localhost:1/"),
+            ("http://[::1]?a=b", "http://[::1]:9/?a=b"),
         ] {
             assert!(matches_registered(registered, requested), "{registered} {requested}");
+            assert!(matches_registered(requested, registered), "{requested} {registered}");
         }
         for (registered, requested) in [
             ("http://127.0.0.1/callback", "http://localhost/callback"),
             ("http://127.0.0.1/callback", "http://127.0.0.2/callback"),
             ("http://127.0.0.1/callback", "http://127.0.0.1:1/other"),
+            ("http://127.0.0.1", "http://127.0.0.1//"),
+            ("http://127.0.0.1", "http://127.0.0.1/?"),
+            ("http://127.0.0.1/callback", "http://127.0.0.1/callback/"),
+            ("https://claude.ai", "https://claude.ai/"),
             ("http://127.0.0.1/callback", "http://127.0.0.1:1/callback?x=y"),
             ("http://127.0.0.1/callback", "http://127.0.0.1:1@evil.example/callback"),
             ("http://127.0.0.1/callback", "http://127.0.0.1:99999/callback"),
@@ -275,6 +325,20 @@ mod tests {
             ("cursor://localhost/callback", "cursor://localhost:1/callback"),
         ] {
             assert!(!matches_registered(registered, requested), "{registered} {requested}");
+        }
+    }
+
+    #[test]
+    fn oc6_the_same_address_once_more() {
+        assert!(is_same("https://claude.ai/cb", "https://claude.ai/cb"));
+        assert!(is_same("http://127.0.0.1:1", "http://127.0.0.1:1/"));
+        for (asked, presented) in [
+            ("http://127.0.0.1:1", "http://127.0.0.1:2/"),
+            ("http://127.0.0.1:1/cb", "http://127.0.0.1:2/cb"),
+            ("https://claude.ai", "https://claude.ai/"),
+            ("http://127.0.0.1:1", ""),
+        ] {
+            assert!(!is_same(asked, presented), "{asked} {presented}");
         }
     }
 

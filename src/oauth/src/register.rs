@@ -1,8 +1,10 @@
 //! `POST /oauth/register`: dynamic client registration (RFC 7591), lenient in what is asked (rows OD1 to OD11).
 //!
-//! Every client becomes a public one, whatever it asks for; no secret is ever made.
+//! Every client becomes a public one, whatever it asks for; no secret is ever made. Clients without a secret that say
+//! the same of themselves cannot be told apart, so they are one client: some register at every start, and each time
+//! get the same id, which costs them nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
@@ -15,6 +17,7 @@ use margay_domain::{
     client::{Client, ClientSource},
     clock::Timestamp,
     id::ClientId,
+    ports::StoreError,
     principal::Origin,
 };
 use serde::Serialize;
@@ -38,8 +41,12 @@ pub(crate) const AUTHORIZATION_CODE: &str = "authorization_code";
 /// The grant type of refresh tokens.
 pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
 
-/// What a client has to be authorized once there are too many.
+/// After how long an unused client is removed once there are too many.
 const TIME_TO_BE_USED: Duration = Duration::from_hours(1);
+/// After how long it makes room for a newer one, if nobody is about to authorize it: clients open the browser at once.
+const TIME_TO_BEGIN: Duration = Duration::from_mins(2);
+/// How often room is looked for, when others take it.
+const TRIES: u32 = 3;
 
 /// What a client says of itself, after checking.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,15 +84,12 @@ pub(crate) async fn register(
 ) -> Result<Response, EndpointError> {
     let now = oauth.ports.clock.now();
     let ip = origin.and_then(|Extension(origin)| origin.ip);
-    // Row OD7.
-    oauth.registrations.check(ip, now).map_err(|retry_after| EndpointError::TooManyRequests { retry_after })?;
     let body = read_body(body)?;
     let Ok(Value::Object(metadata)) = serde_json::from_slice(&body) else {
         return Err(EndpointError::InvalidClientMetadata("the body must be a JSON object"));
     };
     let registration = read(&metadata, &oauth.config.registration)?;
     check_policy(&oauth.config.registration_policy, &registration)?;
-    oauth.make_room(now).await?;
     let client = Client {
         // Row OD9: never begins with https://.
         id: ClientId::generate(now, oauth.ports.entropy.as_ref()),
@@ -100,20 +104,55 @@ pub(crate) async fn register(
         created_at: now,
         last_authorized_at: None,
     };
-    oauth.ports.clients.create(&client).await?;
+    let asked = client.redirect_uris.clone();
+    let known = oauth.known_or_new(client, ip).await?;
+    // The port of a loopback address does not count, and programs look for the one that they listen on.
+    let client = Client { redirect_uris: asked, ..known };
+    // RFC 7591 section 3.2.1: 201, also for a client that is known.
     Ok(no_store((StatusCode::CREATED, Json(answer(&client)))))
 }
 
 impl OAuth {
+    /// The client that says the same of itself, as it is, waiting for approval or not; else `client`, newly stored.
+    /// Row OD7: only what is stored counts against the limits.
+    async fn known_or_new(&self, client: Client, ip: Option<IpAddr>) -> Result<Client, EndpointError> {
+        let clients = &self.ports.clients;
+        if let Some(known) = clients.equal(&client).await? {
+            return Ok(known);
+        }
+        let counted = self.registrations.check(ip, self.ports.clock.monotonic());
+        counted.map_err(|retry_after| EndpointError::TooManyRequests { retry_after })?;
+        self.make_room(client.created_at).await?;
+        match clients.create(&client).await {
+            Ok(()) => Ok(client),
+            // An equal one came at the same moment.
+            Err(StoreError::Conflict(what)) => {
+                clients.equal(&client).await?.ok_or_else(|| StoreError::Conflict(what).into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Row OD7: however many addresses somebody has, unused registrations do not fill the disk. Those that had an hour
-    /// to be used go first, so that a flood does not keep everybody else out until it is collected.
+    /// to be used go first, then the oldest ones that nobody is about to use, so that a flood keeps nobody else out.
     async fn make_room(&self, now: Timestamp) -> Result<(), EndpointError> {
         let (clients, most) = (&self.ports.clients, self.config.registration.max_unused_clients);
         if clients.count_unused().await? < most {
             return Ok(());
         }
         clients.collect_unused(now.minus(TIME_TO_BE_USED)).await?;
-        if clients.count_unused().await? < most { Ok(()) } else { Err(EndpointError::TooManyClients) }
+        for _ in 0..TRIES {
+            if clients.count_unused().await? < most {
+                return Ok(());
+            }
+            if !clients.evict_unused(now.minus(TIME_TO_BEGIN), now).await? {
+                break;
+            }
+        }
+        if clients.count_unused().await? < most {
+            return Ok(());
+        }
+        Err(EndpointError::TooManyClients { retry_after: TIME_TO_BEGIN })
     }
 }
 

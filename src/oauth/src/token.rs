@@ -9,7 +9,7 @@ use axum::{
     Extension, Json,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
-    http::HeaderMap,
+    http::{HeaderMap, Uri},
     response::Response,
 };
 use margay_domain::{
@@ -49,6 +49,7 @@ pub(crate) async fn token(
     State(oauth): State<Arc<OAuth>>,
     origin: Option<Extension<Origin>>,
     headers: HeaderMap,
+    uri: Uri,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, EndpointError> {
     let origin = origin.map(|Extension(origin)| origin).unwrap_or_default();
@@ -65,7 +66,7 @@ pub(crate) async fn token(
     let client = oauth.calling_client(&headers, &params).await?;
     // Row OT7: the one resource or none. Looked at before anything is used up.
     if params.all("resource").any(|resource| !resource.is_empty() && !oauth.addresses.is_resource(resource)) {
-        return Err(EndpointError::InvalidTarget);
+        return Err(EndpointError::InvalidTarget(oauth.addresses.asked_by(&headers, &uri).resource.clone()));
     }
     let answer = if is_refresh {
         oauth.exchange_refresh_token(&client, &params, &origin).await?
@@ -88,7 +89,7 @@ impl OAuth {
             return Err(EndpointError::InvalidGrant);
         }
         // The configured resource may have changed since: its tokens would be refused by everybody.
-        if principal.grant.resource != self.addresses.resource {
+        if principal.grant.resource != self.addresses.own.resource {
             return Err(EndpointError::InvalidGrant);
         }
         Ok(())
@@ -103,6 +104,7 @@ impl OAuth {
             expires_at: now.plus(self.config.refresh_idle_lifetime).min(principal.grant.expires_at),
             superseded_at: None,
             successor: None,
+            successor_used_at: None,
         }
     }
 

@@ -13,7 +13,7 @@ use margay_domain::{
     role::Role,
     user::{NotAnEmail, User, normalize_email},
 };
-use margay_rules::Permission;
+use margay_rules::{Permission, display};
 use serde_json::{Value, json};
 
 use crate::password::{self, PasswordError};
@@ -253,9 +253,9 @@ impl Accounts {
     }
 }
 
-/// A name as entered, fit to be shown: trimmed, without control characters, at most 100 characters.
+/// A name as entered, fit to be shown: in one line, without hidden characters, at most 100 characters.
 pub(crate) fn clean_name(text: &str) -> String {
-    text.trim().chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARACTERS).collect()
+    display::one_line(text, MAX_NAME_CHARACTERS)
 }
 
 #[cfg(test)]
@@ -317,6 +317,14 @@ mod tests {
         assert_eq!(events[0].action_name, audit::CREATE_USER);
         assert_eq!(events[0].actor, Actor::command_line());
         assert!(!serde_json::to_string(&events).unwrap().contains(PASSWORD));
+    }
+
+    #[test]
+    fn a_name_hides_nothing_and_keeps_its_script() {
+        assert_eq!(clean_name(" Ana\u{202e}\u{3164}\u{2066} \n Ruiz\u{e0041} "), "Ana Ruiz");
+        for name in ["محمد علي", "שרה כהן", "अर्चना"] {
+            assert_eq!(clean_name(name), name);
+        }
     }
 
     #[tokio::test]

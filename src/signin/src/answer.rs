@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use margay_domain::page::{ErrorPage, SetupAgain};
+use margay_domain::page::{ErrorPage, SetupAgain, SignInAgain};
 use margay_rules::forms;
 use url::form_urlencoded;
 
@@ -68,6 +68,14 @@ pub(crate) fn setup_again(page: SetupAgain) -> Response {
     let mut response = (StatusCode::UNPROCESSABLE_ENTITY, text).into_response();
     response.extensions_mut().insert(page);
     keep_private(&mut response);
+    response
+}
+
+/// The sign-in form once more. The layer that draws pages shows it with the e-mail address that was entered; this
+/// redirect is what there is without that layer.
+pub(crate) fn sign_in_again(page: SignInAgain) -> Response {
+    let mut response = sign_in_page(page.error, &page.next);
+    response.extensions_mut().insert(page);
     response
 }
 

@@ -258,6 +258,7 @@ impl Grants for FakeGrants {
         _successor: &RefreshToken,
         _now: Timestamp,
         _grace: Duration,
+        _from: Option<std::net::IpAddr>,
     ) -> StoreResult<RefreshRotation> {
         not_here()
     }

@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, header};
-use margay_domain::page::ErrorPage;
+use margay_domain::{page::ErrorPage, rules::redirect::is_loopback};
 
 use crate::{answer, service::SignIn};
 
@@ -33,7 +33,34 @@ fn is_same_origin(headers: &HeaderMap, console_origin: &str) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return matches!(site.as_bytes(), b"same-origin" | b"none");
     }
-    headers.get(header::ORIGIN).is_none_or(|origin| origin.as_bytes().eq_ignore_ascii_case(console_origin.as_bytes()))
+    headers.get(header::ORIGIN).is_none_or(|origin| {
+        origin.as_bytes().eq_ignore_ascii_case(console_origin.as_bytes())
+            || origin.to_str().is_ok_and(|origin| is_own_alias(headers, origin, console_origin))
+    })
+}
+
+/// Whether `origin` is this server under another name of this computer: a console on loopback has several, and the page
+/// was asked for under the same one as this form, on the console's port.
+fn is_own_alias(headers: &HeaderMap, origin: &str, console_origin: &str) -> bool {
+    let (Some((scheme, console)), Some((origin_scheme, authority))) =
+        (console_origin.split_once("://"), origin.split_once("://"))
+    else {
+        return false;
+    };
+    let asked = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let (own_host, own_port) = host_and_port(console);
+    let (host, port) = host_and_port(authority);
+    scheme.eq_ignore_ascii_case(origin_scheme)
+        && is_loopback(own_host)
+        && is_loopback(host)
+        && port == own_port
+        && asked.is_some_and(|asked| asked.eq_ignore_ascii_case(authority))
+}
+
+/// A host, and a port with its colon if there is one.
+fn host_and_port(authority: &str) -> (&str, &str) {
+    let end = authority.rfind(':').filter(|colon| authority.rfind(']').is_none_or(|bracket| bracket < *colon));
+    authority.split_at(end.unwrap_or(authority.len()))
 }
 
 #[cfg(test)]
@@ -41,6 +68,31 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn a_console_on_this_computer_has_several_names() {
+        let check = |console: &str, origin: &'static str, host: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            headers.insert(header::HOST, HeaderValue::from_static(host));
+            is_same_origin(&headers, console)
+        };
+        let ours = "http://127.0.0.1:8080";
+        assert!(check(ours, "http://localhost:8080", "localhost:8080"));
+        assert!(check(ours, "http://[::1]:8080", "[::1]:8080"));
+        assert!(check("http://localhost", "http://[::1]", "[::1]"));
+        for (origin, host) in [
+            ("http://localhost:8080", "127.0.0.1:8080"),
+            ("http://localhost:8081", "localhost:8081"),
+            ("https://localhost:8080", "localhost:8080"),
+            ("http://localhost:8080.evil.example", "localhost:8080.evil.example"),
+            ("http://evil.example:8080", "evil.example:8080"),
+            ("null", "localhost:8080"),
+        ] {
+            assert!(!check(ours, origin, host), "{origin} {host}");
+        }
+        assert!(!check("https://margay.example.com", "https://localhost", "localhost"));
+    }
 
     #[test]
     fn the_table() {

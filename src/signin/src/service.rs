@@ -123,7 +123,7 @@ impl SignIn {
         let email = normalize_email(email_text).ok();
         let key = email.clone().unwrap_or_else(|| email_text.trim().to_lowercase());
         // Row OP7: the limit comes first, so that guesses beyond it cost us nothing and tell nothing.
-        if let Err(limited) = self.attempts.begin(&key, origin.ip, self.clock.now()) {
+        if let Err(limited) = self.attempts.begin(&key, origin.ip, self.clock.monotonic()) {
             return Err(self.refuse_limited(limited, email.as_deref(), origin).await?);
         }
         let (user, stored) = self.find(email.as_deref()).await?;

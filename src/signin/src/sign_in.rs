@@ -7,7 +7,10 @@ use axum::{
     extract::{State, rejection::FormRejection},
     response::Response,
 };
-use margay_domain::principal::{Browser, Origin};
+use margay_domain::{
+    page::SignInAgain,
+    principal::{Browser, Origin},
+};
 use serde::Deserialize;
 use tower_sessions::Session;
 
@@ -41,14 +44,15 @@ pub(crate) async fn handle(
     }
     match sign_in.attempt(&session, &origin, &form.email, form.password).await {
         Ok(()) => answer::see_other(answer::local_path(&form.next).unwrap_or(answer::HOME)),
-        Err(error) => refusal(&error, &form.next),
+        Err(error) => refusal(&error, browser, form.email, form.next),
     }
 }
 
-fn refusal(error: &SignInError, next: &str) -> Response {
+fn refusal(error: &SignInError, browser: Browser, email: String, next: String) -> Response {
+    let again = |status, error| answer::sign_in_again(SignInAgain { browser, status, error, email, next });
     match error {
-        SignInError::Invalid => answer::sign_in_page(codes::INVALID, next),
-        SignInError::Limited => answer::sign_in_page(codes::LIMITED, next),
+        SignInError::Invalid => again(422, codes::INVALID),
+        SignInError::Limited => again(429, codes::LIMITED),
         SignInError::Password(_) | SignInError::Store(_) | SignInError::Session(_) => {
             tracing::error!(%error, "sign-in failed");
             answer::unavailable()

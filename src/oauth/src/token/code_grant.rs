@@ -5,11 +5,11 @@ use margay_domain::{
     grant::{AuthorizationCode, RevocationReason},
     ports::CodeRedemption,
     principal::Origin,
-    secret::{Secret, SecretKind, constant_time_eq},
+    secret::{Secret, SecretKind},
 };
 
 use super::TokenResponse;
-use crate::{error::EndpointError, oauth::OAuth, params::Params, pkce, register::REFRESH_TOKEN};
+use crate::{error::EndpointError, oauth::OAuth, params::Params, pkce, redirect, register::REFRESH_TOKEN};
 
 /// What the client presents.
 struct Presented<'a> {
@@ -22,7 +22,7 @@ impl Presented<'_> {
     /// Rows OC2, OC5, OC6: client, redirect URI (if it is sent) and verifier are those of the authorization request.
     fn fits(&self, code: &AuthorizationCode) -> bool {
         let client_fits = self.client.id == code.client_id;
-        let redirect_fits = self.redirect_uri.is_none_or(|uri| constant_time_eq(uri, &code.redirect_uri));
+        let redirect_fits = self.redirect_uri.is_none_or(|uri| redirect::is_same(&code.redirect_uri, uri));
         client_fits && redirect_fits && pkce::verify(&code.code_challenge, self.verifier)
     }
 }
