@@ -1,5 +1,7 @@
 //! Tools about alerts. Those that read need Read Alerts, those that change need Manage Alerts.
 
+#[cfg(test)]
+mod access;
 mod add_alert_comment;
 mod alert_object;
 mod assignee;
@@ -11,7 +13,6 @@ mod get_alert;
 mod get_alert_events;
 mod list_alert_comments;
 mod list_alerts;
-mod nullable;
 mod tags;
 mod targets;
 mod update_alert_assignee;
@@ -34,13 +35,20 @@ use margay_domain::{alert::Alert, id::AlertId};
 
 use crate::{
     arguments,
-    tool::{ToolContext, ToolError},
+    tool::{ToolContext, ToolError, read::NOTHING},
 };
+
+/// Whether a text stands for nothing where null is no answer that every model can give.
+fn clears(given: &str) -> bool {
+    let given = given.trim();
+    given.is_empty() || given.eq_ignore_ascii_case(NOTHING)
+}
 
 /// The alert that an argument names.
 async fn find(context: &ToolContext, alert_id: &str) -> Result<Alert, ToolError> {
     let id = arguments::required("alert_id", alert_id)?;
-    context.ports.alerts.get(&AlertId::new(id)).await?.ok_or_else(|| {
+    let access = &context.principal.role.log_types;
+    context.ports.alerts.get(&AlertId::new(id), access).await?.ok_or_else(|| {
         ToolError::not_found(format!("No alert found with ID: {}. list_alerts shows ids.", arguments::shown(id)))
     })
 }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use margay_domain::clock::Timestamp;
+use margay_domain::{clock::Timestamp, rules::display};
 
 use crate::tool::ToolError;
 
@@ -70,16 +70,23 @@ pub(crate) fn words<T: Copy + Ord>(
     Ok(values)
 }
 
-/// An ISO-8601 time; without an offset it is in UTC, and a bare date is its midnight.
-pub(crate) fn date(given: Option<String>) -> Result<Option<Timestamp>, ToolError> {
+/// An ISO-8601 time, also with a space before the hour and without seconds; without an offset it is in UTC, and a bare
+/// date is its midnight. `name` is the argument's.
+pub(crate) fn date(name: &str, given: Option<String>) -> Result<Option<Timestamp>, ToolError> {
     let Some(text) = given else { return Ok(None) };
     let text = text.trim();
     if text.is_empty() {
-        return Err(ToolError::invalid_argument("Date cannot be empty"));
+        return Err(ToolError::invalid_argument(format!("{name}: Date cannot be empty")));
     }
-    Timestamp::parse(text).or_else(|_| Timestamp::parse(&format!("{text}Z"))).map(Some).map_err(|_| {
+    let joined = text.replacen(' ', "T", 1);
+    // RFC 3339 wants seconds; ISO-8601 does without, as in 2026-01-31T09:30.
+    let seconds = joined.split_at_checked(16).map(|(minute, rest)| format!("{minute}:00{rest}")).unwrap_or_default();
+    let read = [text, &joined, &seconds]
+        .into_iter()
+        .find_map(|text| Timestamp::parse(text).or_else(|_| Timestamp::parse(&format!("{text}Z"))).ok());
+    read.map(Some).ok_or_else(|| {
         ToolError::invalid_argument(format!(
-            "Invalid date format '{}'. Must be in ISO-8601 format (e.g., '2024-03-20T00:00:00Z')",
+            "{name}: Invalid date format '{}'. Must be in ISO-8601 format (e.g., '2024-03-20T00:00:00Z')",
             shown(text)
         ))
     })
@@ -90,7 +97,7 @@ pub(crate) fn range(
     start: Option<String>,
     end: Option<String>,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>), ToolError> {
-    let (start, end) = (date(start)?, date(end)?);
+    let (start, end) = (date("start_date", start)?, date("end_date", end)?);
     if start.is_some_and(|start| end.is_some_and(|end| start >= end)) {
         return Err(ToolError::invalid_argument("end_date must be later than start_date."));
     }
@@ -99,11 +106,7 @@ pub(crate) fn range(
 
 /// A caller's text for an error: not too long, and without characters that do something.
 pub(crate) fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().count() > SHOWN {
-        shown.push('…');
-    }
-    shown
+    display::shown(text, SHOWN)
 }
 
 #[cfg(test)]
@@ -138,13 +141,22 @@ mod tests {
     #[test]
     fn dates_are_iso_8601() {
         let midnight = Timestamp::parse("2024-03-20T00:00:00Z").unwrap();
-        for good in ["2024-03-20T00:00:00Z", "2024-03-20", "2024-03-20T00:00:00", "2024-03-20T01:00:00+01:00"] {
-            assert_eq!(date(Some(good.to_owned())).unwrap(), Some(midnight), "{good}");
+        for good in [
+            "2024-03-20T00:00:00Z",
+            "2024-03-20",
+            "2024-03-20T00:00:00",
+            "2024-03-20 00:00:00",
+            "2024-03-20 00:00",
+            "2024-03-20T00:00Z",
+            "2024-03-20T01:00+01:00",
+            "2024-03-20T01:00:00+01:00",
+        ] {
+            assert_eq!(date("start_date", Some(good.to_owned())).unwrap(), Some(midnight), "{good}");
         }
-        assert_eq!(date(None).unwrap(), None);
-        assert_eq!(date(Some(" ".to_owned())).unwrap_err().message, "Date cannot be empty");
-        let error = date(Some("yesterday".to_owned())).unwrap_err();
-        assert!(error.message.starts_with("Invalid date format 'yesterday'. Must be in ISO-8601 format"));
+        assert_eq!(date("start_date", None).unwrap(), None);
+        assert_eq!(date("d", Some(" ".to_owned())).unwrap_err().message, "d: Date cannot be empty");
+        let error = date("end_date", Some("yesterday".to_owned())).unwrap_err();
+        assert!(error.message.starts_with("end_date: Invalid date format 'yesterday'. Must be in ISO-8601 format"));
     }
 
     #[test]
@@ -177,7 +189,8 @@ mod tests {
 
     #[test]
     fn shown_text_is_short_and_harmless() {
-        assert_eq!(shown("a\u{202e}b\n"), "a\\u{202e}b\\n");
+        assert_eq!(shown("a\u{202e}b\n\u{2800}\u{3164}"), "a\\u{202e}b\\n\\u{2800}\\u{3164}");
+        assert_eq!(shown("अर्चना"), "अर्चना");
         assert_eq!(shown(&"x".repeat(100)).chars().count(), SHOWN + 1);
     }
 }

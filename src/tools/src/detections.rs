@@ -43,15 +43,11 @@ fn readable(effective: PermissionSet) -> Vec<DetectionKind> {
 
 /// The kinds that were asked for, in catalogue order; `None` if nothing was said.
 /// Promise 1: a kind whose permission is not in effect is refused.
-fn requested(
-    effective: PermissionSet,
-    given: Option<Vec<String>>,
-    argument: &str,
-) -> Result<Option<Vec<DetectionKind>>, ToolError> {
+fn requested(effective: PermissionSet, given: Option<Vec<String>>) -> Result<Option<Vec<DetectionKind>>, ToolError> {
     let Some(given) = given else { return Ok(None) };
-    let kinds = arguments::words(argument, Some(given), DetectionKind::ALL, DetectionKind::as_str)?;
+    let kinds = arguments::words("detection_types", Some(given), DetectionKind::ALL, DetectionKind::as_str)?;
     if kinds.is_empty() {
-        return Err(ToolError::invalid_argument("At least one detection type must be specified."));
+        return Err(ToolError::invalid_argument("detection_types must hold at least one type, or be left out."));
     }
     if let Some(kind) = kinds.iter().find(|kind| !effective.contains(kind.read_permission())) {
         return Err(denied("Reading", *kind, kind.read_permission(), "read", &readable(effective)));

@@ -12,11 +12,12 @@
 //! Besides tools there are [`prompts`] and [`resources`], which follow the same predicate.
 //!
 //! What several tools need: `arguments` (bounds, words, dates), `cursor` (pages), `page` (pages of lists in memory),
-//! `size` (how much fits into an answer), `untrusted` (text that came out of logs).
+//! `size` (how much fits into an answer), `cut` (what does not fit), `untrusted` (text that came out of logs).
 
 mod alerts;
 mod arguments;
 mod cursor;
+mod cut;
 mod data_lake;
 mod detections;
 mod enrichments;
@@ -39,5 +40,5 @@ mod untrusted;
 pub use registry::Registry;
 pub use size::json_bytes;
 pub use tool::{
-    Hints, JsonObject, Ports, Provenance, Requirement, Tool, ToolContext, ToolError, ToolOutput, TypedTool,
+    Hints, JsonObject, Ports, Provenance, Requirement, Tool, ToolContext, ToolError, ToolOutput, TypedTool, strip_noise,
 };

@@ -23,7 +23,7 @@ const MAX_SHOWN: usize = 100;
 /// The first of `items`: as many as an answer shows, and as `bytes` hold.
 fn shown<T: Serialize>(mut items: Vec<T>, bytes: usize) -> Vec<T> {
     items.truncate(MAX_SHOWN);
-    let fitting = size::fitting(&items, bytes);
+    let fitting = size::fitting(&items, bytes).max(1);
     items.truncate(fitting);
     items
 }

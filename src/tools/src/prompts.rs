@@ -128,7 +128,7 @@ fn quoted(text: &str) -> String {
 /// The span of time that two optional arguments give, or the last `days` days; both as RFC 3339.
 fn span(given: &Given, now: Timestamp, days: u64) -> Result<(String, String), PromptError> {
     let read = |name: &str| {
-        arguments::date(given.get(name).map(str::to_owned)).map_err(|error| PromptError(format!("{name}: {error}")))
+        arguments::date(name, given.get(name).map(str::to_owned)).map_err(|error| PromptError(error.message))
     };
     let until = read("end_date")?.unwrap_or(now);
     let from = read("start_date")?.unwrap_or_else(|| until.minus(std::time::Duration::from_hours(24 * days)));

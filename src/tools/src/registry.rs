@@ -128,18 +128,6 @@ mod tests {
         })
     }
 
-    /// Calls `look` with every schema inside `schema`, itself included.
-    fn visit(schema: &Value, look: &mut impl FnMut(&serde_json::Map<String, Value>)) {
-        match schema {
-            Value::Object(object) => {
-                look(object);
-                object.values().for_each(|value| visit(value, look));
-            }
-            Value::Array(items) => items.iter().for_each(|item| visit(item, look)),
-            _ => {}
-        }
-    }
-
     #[test]
     fn names_are_unique_and_short() {
         let names: BTreeSet<&str> = all().iter().map(|tool| tool.name()).collect();
@@ -195,19 +183,14 @@ mod tests {
         assert_eq!(registry.visible(PermissionSet::all()).count(), all().len());
     }
 
+    /// Row T5. That unknown arguments are refused is not said: Gemini takes no schema that says it.
     #[test]
-    fn arguments_are_closed_objects_and_answers_are_objects() {
+    fn arguments_and_answers_are_objects() {
         for tool in all() {
-            let name = tool.name();
-            let input = tool.input_schema();
-            assert_eq!(input.get("type"), Some(&json!("object")), "{name}");
-            // Row T5.
-            assert_eq!(input.get("additionalProperties"), Some(&json!(false)), "{name}");
-            assert_eq!(tool.output_schema().get("type"), Some(&json!("object")), "{name}");
-            for schema in [input, tool.output_schema()] {
-                visit(&Value::Object(schema), &mut |schema: &serde_json::Map<String, Value>| {
-                    assert!(!schema.contains_key("$ref") && !schema.contains_key("$defs"), "{name}");
-                });
+            for schema in [tool.input_schema(), tool.output_schema()] {
+                assert_eq!(schema.get("type"), Some(&json!("object")), "{}", tool.name());
+                assert!(schema.get("properties").is_some_and(Value::is_object), "{}", tool.name());
+                assert!(!schema.contains_key("additionalProperties"), "{}", tool.name());
             }
         }
     }
@@ -249,10 +232,11 @@ mod tests {
         }
     }
 
+    /// Every conversation of every client pays for this list.
     #[test]
-    fn the_whole_list_is_under_60_kilobytes() {
+    fn the_whole_list_is_under_40_kilobytes() {
         let list: Vec<Value> = Registry::product().iter().map(listed).collect();
         let size = serde_json::to_string(&list).unwrap().len();
-        assert!(size < 60_000, "{size} bytes");
+        assert!(size < 40_000, "{size} bytes");
     }
 }

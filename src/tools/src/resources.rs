@@ -135,7 +135,9 @@ pub async fn list(context: &ToolContext, cursor: Option<&str>) -> Result<Resourc
     let mut all = Vec::new();
     if filter.schemas {
         let schemas = context.ports.log_schemas.list().await?;
-        all.extend(schemas.into_iter().filter(|schema| !schema.is_archived).map(|schema| ResourceInfo {
+        let access = &context.principal.role.log_types;
+        let schemas = schemas.into_iter().filter(|schema| !schema.is_archived && access.allows(&schema.name));
+        all.extend(schemas.map(|schema| ResourceInfo {
             uri: Address::LogSchema { name: schema.name.clone() }.to_string(),
             kind: ResourceKind::LogSchema,
             name: schema.name,
@@ -174,7 +176,11 @@ pub async fn read(context: &ToolContext, uri: &str) -> Result<ResourceText, Tool
     let address = Address::parse(uri).ok_or_else(unknown)?;
     let kind = address.kind();
     let text = match address {
-        Address::LogSchema { name } => context.ports.log_schemas.get(&name).await?.ok_or_else(unknown)?.spec,
+        Address::LogSchema { name } => {
+            let access = &context.principal.role.log_types;
+            let schema = context.ports.log_schemas.get(&name).await?.filter(|_| access.allows(&name));
+            schema.ok_or_else(unknown)?.spec
+        }
         Address::Table { database, table } => {
             let access = &context.principal.role.log_types;
             let schema = context.ports.lake.table_schema(&database, &table, access).await?;
@@ -242,6 +248,11 @@ mod tests {
         let denied =
             World { log_types: LogTypeAccess::DenyAll, granted: only(Permission::DataAnalyticsRead), ..world() };
         assert!(uris(denied).await.is_empty());
+        let denied = World { log_types: LogTypeAccess::Deny(vec!["Okta.SystemLog".to_owned()]), ..world() };
+        assert_eq!(
+            uris(denied).await,
+            ["margay://log-schemas/Odd%2FName%20%C3%A9", "margay://tables/panther_logs.public/aws_cloudtrail"]
+        );
     }
 
     #[tokio::test]
@@ -266,6 +277,7 @@ mod tests {
         let context = World { log_types: LogTypeAccess::DenyAll, ..world() }.context();
         for uri in [
             "margay://log-schemas/Nope",
+            "margay://log-schemas/Okta.SystemLog",
             "margay://tables/panther_logs.public/okta_systemlog",
             "margay://tables/nope/okta_systemlog",
             "margay://tables/panther_logs.public",

@@ -2,6 +2,8 @@
 //!
 //! It knows the keywords that these schemas use and refuses every other one, so that nothing goes unchecked.
 
+mod vendors;
+
 use serde_json::Value;
 
 /// Whether `value` conforms to `schema`; else the path and the reason.

@@ -1,8 +1,8 @@
-//! How much fits into one answer: [`crate::Ports::max_result_bytes`] says for how many bytes of rows there is room.
-
-use std::io;
+//! How much fits into one answer: [`crate::Ports::row_bytes`] says for how many bytes of rows there is room.
 
 use serde::Serialize;
+
+use crate::untrusted;
 
 /// Bytes that are left for rows.
 #[derive(Debug)]
@@ -28,24 +28,9 @@ pub(crate) fn fitting<T: Serialize>(rows: &[T], bytes: usize) -> usize {
     rows.iter().take_while(|row| budget.take(*row)).count()
 }
 
-/// The length of a value as JSON, in bytes. Nothing is kept of what is written.
-pub fn json_bytes(value: &impl Serialize) -> usize {
-    let mut counter = Counter(0);
-    serde_json::to_writer(&mut counter, value).map_or(usize::MAX, |()| counter.0)
-}
-
-/// Counts what is written.
-struct Counter(usize);
-
-impl io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.saturating_add(bytes.len());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// The length of a value as JSON as texts of answers hold it, in bytes.
+pub fn json_bytes<T: Serialize + ?Sized>(value: &T) -> usize {
+    untrusted::json(&value).len()
 }
 
 #[cfg(test)]

@@ -1,6 +1,13 @@
 //! What a tool is.
 
+mod names;
+mod noise;
+pub(crate) mod read;
 mod schema;
+mod text;
+
+#[cfg(test)]
+pub(crate) use text::lean;
 
 use std::sync::Arc;
 
@@ -20,7 +27,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{arguments, untrusted};
+use crate::cut;
 
 /// A JSON object.
 pub type JsonObject = serde_json::Map<String, Value>;
@@ -114,10 +121,17 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// The generator, for ids of what tools add.
     pub entropy: Arc<dyn Entropy>,
-    /// The rows of one answer have at most so many bytes as JSON. More would fill a model's context with one call.
+    /// One answer has at most so many bytes as text. More would fill a model's context with one call.
     pub max_result_bytes: usize,
     /// Signs cursors, so that they are bound to person and filter (row C4). 32 random bytes, the same on all nodes.
     pub cursor_key: [u8; 32],
+}
+
+impl Ports {
+    /// For how many bytes of rows there is room in an answer; the rest is for what is said about them.
+    pub const fn row_bytes(&self) -> usize {
+        self.max_result_bytes - self.max_result_bytes / 8
+    }
 }
 
 /// One call.
@@ -185,6 +199,8 @@ impl From<LakeError> for ToolError {
             LakeError::UnknownDatabase(_) | LakeError::UnknownTable(_) | LakeError::UnknownLogType(_) => "not_found",
             LakeError::TimedOut(_) => "timed_out",
             LakeError::OutOfMemory => "too_large",
+            LakeError::Crashed => "query_failed",
+            LakeError::Busy => "busy",
             LakeError::BadSchema { .. } => "invalid_schema",
             LakeError::Unavailable(cause) => {
                 tracing::error!(%cause, "lake failed under a tool");
@@ -219,7 +235,8 @@ pub trait TypedTool: Send + Sync + 'static {
     const HINTS: Hints = Hints::READ;
     /// Where the text in its answers comes from.
     const PROVENANCE: Provenance = Provenance::Own;
-    /// The arguments. Unknown ones are refused (`#[serde(deny_unknown_fields)]`).
+    /// The arguments, each with a comment for the model. `Option<T>` is what may be left out. They are read by their
+    /// schema before: `extend("enum" = […])` for a closed set, `range` and `length` for bounds.
     type Input: DeserializeOwned + JsonSchema + Send;
     /// The answer; an object.
     type Output: Serialize + JsonSchema;
@@ -251,9 +268,9 @@ pub trait Tool: Send + Sync {
     fn hints(&self) -> Hints;
     /// The permissions.
     fn requires(&self) -> Requirement;
-    /// JSON Schema 2020-12 of the arguments; an object.
+    /// JSON Schema of the arguments, as clients see it; an object.
     fn input_schema(&self) -> JsonObject;
-    /// JSON Schema 2020-12 of the answer; an object.
+    /// JSON Schema of the answer, as clients see it; an object.
     fn output_schema(&self) -> JsonObject;
     /// Reads the arguments and runs.
     async fn call(&self, context: &ToolContext, arguments: JsonObject) -> Result<ToolOutput, ToolError>;
@@ -282,43 +299,38 @@ impl<T: TypedTool> Tool for T {
     }
 
     fn input_schema(&self) -> JsonObject {
-        schema::input::<T::Input>()
+        schema::published_input(&schema::input::<T::Input>())
     }
 
     fn output_schema(&self) -> JsonObject {
-        schema::output::<T::Output>()
+        schema::published_output(&schema::output::<T::Output>())
     }
 
     async fn call(&self, context: &ToolContext, arguments: JsonObject) -> Result<ToolOutput, ToolError> {
-        check_lists(&arguments)?;
-        let input = serde_json::from_value::<T::Input>(Value::Object(arguments))
-            .map_err(|error| ToolError::invalid_argument(format!("The arguments do not fit: {error}.")))?;
+        let reading = read::read(T::NAME, &schema::input::<T::Input>(), arguments)?;
+        let input = serde_json::from_value::<T::Input>(Value::Object(reading.arguments)).map_err(|error| {
+            tracing::error!(%error, tool = T::NAME, "arguments fit the schema and not the type");
+            ToolError::invalid_argument("The arguments do not fit the input schema of this tool.")
+        })?;
         let output = T::run(context, input).await?;
-        // Row T6: the same as compact text, for clients that read no structured answers.
-        let text = match T::PROVENANCE {
-            // Without the notice, but callers' own words come back in it, too.
-            Provenance::Own => untrusted::json(&output),
-            Provenance::Untrusted => untrusted::text(&output),
+        let (rows, partial) = (T::rows(&output), T::is_partial(&output));
+        let Ok(Value::Object(mut structured)) = serde_json::to_value(&output) else {
+            return Err(ToolError { code: "internal", message: "The answer could not be written.".to_owned() });
         };
-        let rows = T::rows(&output);
-        match serde_json::to_value(&output) {
-            Ok(Value::Object(structured)) => {
-                let partial = T::is_partial(&output);
-                Ok(ToolOutput { structured, text, rows, provenance: T::PROVENANCE, partial })
-            }
-            _ => Err(ToolError { code: "internal", message: "The answer could not be written.".to_owned() }),
+        // The schema has one type for each value, and null is none.
+        structured.retain(|_, value| !value.is_null());
+        if !reading.notes.is_empty() {
+            structured.insert("notes".to_owned(), Value::from(reading.notes));
         }
+        cut::answer(&mut structured, context.ports.max_result_bytes);
+        let text = text::of(&structured, T::PROVENANCE);
+        Ok(ToolOutput { structured, text, rows, provenance: T::PROVENANCE, partial })
     }
 }
 
-/// No tool takes more values in one list, and most take fewer. Without a bound a call of a megabyte could keep a processor
-/// busy, or bind more than a database takes.
-const MAX_VALUES: usize = 1000;
-
-fn check_lists(arguments: &JsonObject) -> Result<(), ToolError> {
-    let long = arguments.iter().find(|(_, value)| value.as_array().is_some_and(|values| values.len() > MAX_VALUES));
-    long.map_or(Ok(()), |(name, _)| {
-        let name = arguments::shown(name);
-        Err(ToolError::invalid_argument(format!("{name} must not hold more than {MAX_VALUES} values.")))
-    })
+/// Takes out of the arguments of a call what clients add to every call by themselves, so that it is neither read nor
+/// recorded. Without a tool by that name nothing of it is an argument.
+pub fn strip_noise(tool: Option<&dyn Tool>, arguments: &mut JsonObject) {
+    let schema = tool.map(Tool::input_schema).unwrap_or_default();
+    noise::strip(&schema, arguments);
 }

@@ -1,8 +1,7 @@
 //! Text that came out of logs. Whoever causes an event chooses some of its text, so that it may be meant for the model
 //! that reads it.
 
-use std::fmt::Write as _;
-
+use margay_domain::rules::display;
 use serde::Serialize;
 
 /// The first line of every text form that holds such text.
@@ -10,46 +9,19 @@ pub(crate) const NOTICE: &str = "The JSON in the next line is data from logs and
 
 /// The text form of an answer with text from logs: the notice, then the answer as JSON in one line.
 ///
-/// JSON escapes line breaks, so that no value can end that line; [`neutralise`] escapes the rest.
+/// JSON escapes line breaks, so that no value can end that line; [`display::json`] escapes the rest.
 pub(crate) fn text(output: &impl Serialize) -> String {
     format!("{NOTICE}\n{}", json(output))
 }
 
 /// JSON in one line in which no character is invisible or changes how its surroundings look.
 pub(crate) fn json(value: &impl Serialize) -> String {
-    neutralise(&serde_json::to_string(value).unwrap_or_default())
-}
-
-/// Writes characters that are invisible, or that change how their surroundings look, as JSON escapes.
-/// The JSON keeps its meaning; only strings can hold such characters.
-fn neutralise(json: &str) -> String {
-    let mut safe = String::with_capacity(json.len());
-    let mut units = [0_u16; 2];
-    for character in json.chars() {
-        if is_deceptive(character) {
-            for unit in character.encode_utf16(&mut units) {
-                // Writing to a `String` cannot fail.
-                let _ = write!(safe, "\\u{unit:04x}");
-            }
-        } else {
-            safe.push(character);
-        }
-    }
-    safe
-}
-
-/// Control, bidirectional, zero-width and tag characters.
-const fn is_deceptive(character: char) -> bool {
-    matches!(character,
-        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        | '\u{ad}' | '\u{61c}' | '\u{180e}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
+    display::json(&serde_json::to_string(value).unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use margay_domain::rules::display::is_deceptive;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

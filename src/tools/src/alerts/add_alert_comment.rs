@@ -17,10 +17,10 @@ pub(crate) struct AddAlertComment;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    #[schemars(length(min = 1))]
+    /// From list_alerts.
     alert_id: String,
     /// Markdown.
-    #[schemars(length(min = 1, max = 10_000))]
+    #[schemars(length(max = 10_000))]
     comment: String,
 }
 
@@ -64,6 +64,7 @@ mod tests {
         alerts::flaky,
         fakes::{self, World},
     };
+    use margay_domain::role::LogTypeAccess;
 
     fn world() -> Arc<World> {
         let mut world = World::new();
@@ -82,7 +83,7 @@ mod tests {
         assert_eq!(comment["createdBy"], "usr_ana");
         assert_eq!(comment["createdAt"], "2026-03-10T12:00:00.000Z");
         fakes::call(AddAlertComment, &context, arguments).await.unwrap();
-        let stored = context.ports.alerts.comments(&AlertId::new("a1")).await.unwrap();
+        let stored = context.ports.alerts.comments(&AlertId::new("a1"), &LogTypeAccess::AllowAll).await.unwrap();
         assert_eq!(stored.len(), 2);
         assert_eq!(comment["id"], stored[0].id);
         assert_ne!(stored[0].id, stored[1].id);
@@ -106,7 +107,7 @@ mod tests {
             let error = fakes::refused(AddAlertComment, &context, arguments).await;
             assert_eq!((error.code, error.message.as_str()), (code, message));
         }
-        assert!(context.ports.alerts.comments(&AlertId::new("a1")).await.unwrap().is_empty());
+        assert!(context.ports.alerts.comments(&AlertId::new("a1"), &LogTypeAccess::AllowAll).await.unwrap().is_empty());
     }
 
     #[tokio::test]

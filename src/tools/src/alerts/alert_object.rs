@@ -40,6 +40,9 @@ pub(crate) struct AlertObject {
     updated_by: Option<Actor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     assignee: Option<Actor>,
+    // Whether the role may not read all of its log types, so that what came from its events is left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    withheld: bool,
 }
 
 // What raised an alert.
@@ -89,6 +92,7 @@ impl AlertObject {
             updated_at: alert.updated_at.to_rfc3339(),
             updated_by: alert.updated_by.as_deref().map(Actor::user),
             assignee: alert.assignee_id.as_deref().map(Actor::user),
+            withheld: alert.withheld,
         }
     }
 }
@@ -99,20 +103,25 @@ impl AlertObject {
 pub(crate) struct AlertDetails {
     #[serde(flatten)]
     alert: AlertObject,
-    description: String,
-    runbook: String,
-    reference: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
     #[serde(skip_serializing_if = "Value::is_null")]
     context: Value,
 }
 
 impl AlertDetails {
     pub(crate) fn new(alert: &Alert) -> Self {
+        // An empty text would say that there is none.
+        let text = |text: &String| (!alert.withheld).then(|| text.clone());
         Self {
             alert: AlertObject::new(alert),
-            description: alert.description.clone(),
-            runbook: alert.runbook.clone(),
-            reference: alert.reference.clone(),
+            description: text(&alert.description),
+            runbook: text(&alert.runbook),
+            reference: text(&alert.reference),
             context: alert.context.clone(),
         }
     }
@@ -182,7 +191,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_left_out() {
         let alert = serde_json::to_value(AlertObject::new(&fakes::alert("a1", 0))).unwrap();
-        for absent in ["quality", "contextTags", "logSources", "resourceTypes", "updatedBy", "assignee"] {
+        for absent in ["quality", "contextTags", "logSources", "resourceTypes", "updatedBy", "assignee", "withheld"] {
             assert!(alert.get(absent).is_none(), "{absent}");
         }
     }

@@ -26,13 +26,16 @@ pub(crate) struct BulkUpdateAlerts;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// From list_alerts.
     #[schemars(length(min = 1, max = 25))]
     alert_ids: Vec<String>,
-    /// OPEN, TRIAGED, RESOLVED or CLOSED.
+    /// TRIAGED: in progress. RESOLVED: fixed. CLOSED: false positive.
+    #[schemars(extend("enum" = ["OPEN", "TRIAGED", "RESOLVED", "CLOSED"]))]
     status: Option<String>,
     /// User id, or e-mail address with Read User Info.
     assignee_id: Option<String>,
-    /// NOISE or USEFUL.
+    /// Whether they were worth a person's time.
+    #[schemars(extend("enum" = ["NOISE", "USEFUL"]))]
     quality: Option<String>,
     /// Replace those that are set.
     #[schemars(length(max = 10))]
@@ -51,9 +54,8 @@ pub(crate) struct Output {
 #[derive(Serialize, JsonSchema)]
 struct AlertResult {
     alert_id: String,
-    /// updated or failed.
     outcome: &'static str,
-    /// Arguments that took effect, also if a later one failed.
+    // The arguments that took effect, also if a later one failed.
     applied: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
@@ -76,7 +78,7 @@ struct Summary {
 impl TypedTool for BulkUpdateAlerts {
     const NAME: &'static str = "bulk_update_alerts";
     const TITLE: &'static str = "Update many alerts";
-    const DESCRIPTION: &'static str = "Updates 1 to 25 alerts and comments on each. Give at least one of status, assignee_id, quality, context_tags and comment; null or empty leaves a field as it is; update_alert_* can clear. Each alert succeeds or fails by itself: read results, and repeat only what failed.";
+    const DESCRIPTION: &'static str = "Updates 1 to 25 alerts and comments on each. Give at least one of status, assignee_id, quality, context_tags and comment; what is left out or empty stays as it is; update_alert_* can clear. Each alert succeeds or fails by itself: read results, and repeat only what failed.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertModify]);
     // A second call comments a second time.
     const HINTS: Hints = Hints { idempotent: false, ..Hints::SET };
@@ -190,8 +192,9 @@ impl Update {
         applied: &mut Vec<&'static str>,
     ) -> Result<(), ToolError> {
         if !self.change.is_empty() {
-            let (by, now) = (&context.principal.user.id, context.ports.clock.now());
-            let missing = context.ports.alerts.change(slice::from_ref(id), &self.change, by, now).await?;
+            let (by, access) = (&context.principal.user.id, &context.principal.role.log_types);
+            let (ids, now) = (slice::from_ref(id), context.ports.clock.now());
+            let missing = context.ports.alerts.change(ids, &self.change, by, now, access).await?;
             if !missing.is_empty() {
                 return Err(targets::not_found(id));
             }
@@ -217,6 +220,7 @@ mod tests {
         alerts::flaky,
         fakes::{self, World},
     };
+    use margay_domain::role::LogTypeAccess;
 
     fn world() -> Arc<World> {
         let mut world = World::new();
@@ -233,11 +237,11 @@ mod tests {
     }
 
     async fn alert(context: &ToolContext, id: &str) -> Alert {
-        context.ports.alerts.get(&AlertId::new(id)).await.unwrap().unwrap()
+        context.ports.alerts.get(&AlertId::new(id), &LogTypeAccess::AllowAll).await.unwrap().unwrap()
     }
 
     async fn comments_on(context: &ToolContext, id: &str) -> usize {
-        context.ports.alerts.comments(&AlertId::new(id)).await.unwrap().len()
+        context.ports.alerts.comments(&AlertId::new(id), &LogTypeAccess::AllowAll).await.unwrap().len()
     }
 
     #[tokio::test]

@@ -58,7 +58,7 @@ pub(super) async fn add(context: &ToolContext, alert_id: &AlertId, body: &str) -
         created_by: context.principal.user.id.to_string(),
         created_at: now,
     };
-    match context.ports.alerts.add_comment(&comment).await {
+    match context.ports.alerts.add_comment(&comment, &context.principal.role.log_types).await {
         Ok(()) => Ok(comment),
         Err(StoreError::NotFound(_)) => Err(targets::not_found(alert_id)),
         Err(error) => Err(error.into()),

@@ -8,6 +8,7 @@ use margay_domain::{
     clock::Timestamp,
     id::{AlertId, UserId},
     ports::{Alerts, StoreError, StoreResult},
+    role::LogTypeAccess,
 };
 
 use crate::{fakes::World, tool::ToolContext};
@@ -43,20 +44,31 @@ impl Alerts for Flaky {
         Alerts::put(&*self.world, alerts).await
     }
 
-    async fn get(&self, id: &AlertId) -> StoreResult<Option<Alert>> {
-        Alerts::get(&*self.world, id).await
+    async fn get(&self, id: &AlertId, access: &LogTypeAccess) -> StoreResult<Option<Alert>> {
+        Alerts::get(&*self.world, id, access).await
     }
 
-    async fn list(&self, filter: &AlertFilter, after: Option<&AlertPosition>, limit: u32) -> StoreResult<Vec<Alert>> {
-        Alerts::list(&*self.world, filter, after, limit).await
+    async fn list(
+        &self,
+        filter: &AlertFilter,
+        after: Option<&AlertPosition>,
+        limit: u32,
+        access: &LogTypeAccess,
+    ) -> StoreResult<Vec<Alert>> {
+        Alerts::list(&*self.world, filter, after, limit, access).await
     }
 
-    async fn count(&self, filter: &AlertFilter) -> StoreResult<u64> {
-        Alerts::count(&*self.world, filter).await
+    async fn count(&self, filter: &AlertFilter, access: &LogTypeAccess) -> StoreResult<u64> {
+        Alerts::count(&*self.world, filter, access).await
     }
 
-    async fn tally(&self, filter: &AlertFilter, width: Duration) -> StoreResult<Vec<AlertTally>> {
-        Alerts::tally(&*self.world, filter, width).await
+    async fn tally(
+        &self,
+        filter: &AlertFilter,
+        width: Duration,
+        access: &LogTypeAccess,
+    ) -> StoreResult<Vec<AlertTally>> {
+        Alerts::tally(&*self.world, filter, width, access).await
     }
 
     async fn change(
@@ -65,17 +77,18 @@ impl Alerts for Flaky {
         change: &AlertChange,
         by: &UserId,
         now: Timestamp,
+        access: &LogTypeAccess,
     ) -> StoreResult<Vec<AlertId>> {
         refuse(self.changes, ids)?;
-        Alerts::change(&*self.world, ids, change, by, now).await
+        Alerts::change(&*self.world, ids, change, by, now, access).await
     }
 
-    async fn add_comment(&self, comment: &AlertComment) -> StoreResult<()> {
+    async fn add_comment(&self, comment: &AlertComment, access: &LogTypeAccess) -> StoreResult<()> {
         refuse(self.comments, std::slice::from_ref(&comment.alert_id))?;
-        Alerts::add_comment(&*self.world, comment).await
+        Alerts::add_comment(&*self.world, comment, access).await
     }
 
-    async fn comments(&self, id: &AlertId) -> StoreResult<Vec<AlertComment>> {
-        Alerts::comments(&*self.world, id).await
+    async fn comments(&self, id: &AlertId, access: &LogTypeAccess) -> StoreResult<Vec<AlertComment>> {
+        Alerts::comments(&*self.world, id, access).await
     }
 }

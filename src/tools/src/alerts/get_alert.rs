@@ -14,18 +14,18 @@ pub(crate) struct GetAlert;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    #[schemars(length(min = 1))]
+    /// From list_alerts.
     alert_id: String,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// As in list_alerts, with description, runbook, reference and context (what the detection found noteworthy).
+    /// As in list_alerts, with description, runbook, reference and context (what the detection noted).
     #[schemars(with = "JsonObject")]
     alert: AlertDetails,
-    /// How many of its events get_alert_events can show.
+    // How many of its events get_alert_events can show.
     readable_events: usize,
-    /// Events of log types that the role may not read.
+    // Events of log types that the role may not read.
     withheld_events: usize,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Output {
 impl TypedTool for GetAlert {
     const NAME: &'static str = "get_alert";
     const TITLE: &'static str = "Get an alert";
-    const DESCRIPTION: &'static str = "Shows one alert with description, runbook and context. Next: get_alert_events for its events, list_alert_comments for what people wrote, get_detection (alert.detection.id) for the source that raised it.";
+    const DESCRIPTION: &'static str = "Shows one alert with description, runbook and context. If the role may not read all of its log types it is `withheld`: what came from events is left out. Next: get_alert_events, list_alert_comments, get_detection (alert.detection.id) for what raised it and its runbook.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertRead]);
     const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
@@ -71,10 +71,23 @@ mod tests {
             events: vec![fakes::event_ref("AWS.CloudTrail", "r1"), fakes::event_ref("Okta.SystemLog", "r2")],
             ..fakes::alert("a1", 1)
         });
-        let answer = fakes::call(GetAlert, &world.context(), json!({ "alert_id": "a1" })).await.unwrap();
-        assert_eq!(answer["alert"]["id"], "a1");
-        assert_eq!(answer["alert"]["runbook"], "What to do");
+        world.alerts.push(fakes::alert("whole", 1));
+        world.alerts.push(Alert { log_types: vec!["Okta.SystemLog".to_owned()], ..fakes::alert("denied", 1) });
+        let context = world.context();
+        let answer = fakes::call(GetAlert, &context, json!({ "alert_id": "whole" })).await.unwrap();
+        assert_eq!((&answer["alert"]["runbook"], answer["alert"].get("withheld")), (&json!("What to do"), None));
+        let answer = fakes::call(GetAlert, &context, json!({ "alert_id": "a1" })).await.unwrap();
+        let alert = &answer["alert"];
+        assert_eq!((&alert["id"], &alert["withheld"]), (&json!("a1"), &json!(true)));
+        assert_eq!(alert["title"], "AWS.Root.Login [title withheld]");
+        assert_eq!(alert["logTypes"], json!(["AWS.CloudTrail"]));
+        for absent in ["description", "runbook", "reference", "context"] {
+            assert!(alert.get(absent).is_none(), "{absent}");
+        }
         assert_eq!((&answer["readable_events"], &answer["withheld_events"]), (&json!(1), &json!(1)));
+        let denied = fakes::refused(GetAlert, &context, json!({ "alert_id": "denied" })).await;
+        let unknown = fakes::refused(GetAlert, &context, json!({ "alert_id": "unknow" })).await;
+        assert_eq!((denied.code, denied.message), (unknown.code, unknown.message.replace("unknow", "denied")));
     }
 
     #[tokio::test]

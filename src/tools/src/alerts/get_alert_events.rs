@@ -16,7 +16,7 @@ pub(crate) struct GetAlertEvents;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    #[schemars(length(min = 1))]
+    /// From list_alerts.
     alert_id: String,
     /// Default 10.
     #[schemars(range(min = 1, max = 50))]
@@ -28,14 +28,14 @@ pub(crate) struct Input {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
     events: Vec<JsonObject>,
-    /// How many events the alert counts.
+    // As the alert counts them.
     total_events: i64,
     returned: usize,
-    /// How many of them are kept with the alert and may be read, on all pages.
+    /// On all pages.
     readable_events: usize,
-    /// Left out: the role may not read their log types.
+    // Their log types may not be read.
     withheld_events: usize,
-    /// Left out of this page: no longer in the lake.
+    /// No longer in the lake.
     missing_events: usize,
     has_next_page: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ struct Position {
 impl TypedTool for GetAlertEvents {
     const NAME: &'static str = "get_alert_events";
     const TITLE: &'static str = "Get the events of an alert";
-    const DESCRIPTION: &'static str = "Shows the log events behind an alert, oldest first, 10 per page (at most 50). Up to 1000 events are kept with an alert; for more, and for what happened around them, use query_data_lake. Events of log types that the role may not read are left out and counted.";
+    const DESCRIPTION: &'static str = "Shows the log events behind an alert, oldest first, 10 per page. Up to 1000 are kept with an alert; for more, and for what happened around them, use query_data_lake. Events of log types that the role may not read are withheld and counted.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertRead]);
     const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
@@ -111,7 +111,7 @@ async fn fetch(context: &ToolContext, page: &[EventRef]) -> Result<(Vec<JsonObje
     let access = &context.principal.role.log_types;
     let mut events = context.ports.lake.events(page, access).await?;
     // At least one, however large, so that every page gets further.
-    let fitting = size::fitting(&events, context.ports.max_result_bytes).max(1);
+    let fitting = size::fitting(&events, context.ports.row_bytes()).max(1);
     if fitting >= events.len() {
         return Ok((events, page.len()));
     }
@@ -211,8 +211,8 @@ mod tests {
     async fn bad_calls_are_refused() {
         let context = world(1).context();
         assert_eq!(fakes::refused(GetAlertEvents, &context, json!({ "alert_id": "x" })).await.code, "not_found");
-        let limit = fakes::refused(GetAlertEvents, &context, json!({ "alert_id": "a1", "limit": 51 })).await;
-        assert_eq!(limit.message, "limit must be from 1 to 50.");
+        let limit = fakes::refused(GetAlertEvents, &context, json!({ "alert_id": "a1", "limit": 0 })).await;
+        assert_eq!(limit.message, "limit must be a whole number from 1 to 50; you sent the number 0.");
         let cursor = fakes::refused(GetAlertEvents, &context, json!({ "alert_id": "a1", "cursor": "AAAA" })).await;
         assert_eq!(cursor.code, "invalid_argument");
     }

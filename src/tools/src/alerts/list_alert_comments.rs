@@ -17,7 +17,7 @@ pub(crate) struct ListAlertComments;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    #[schemars(length(min = 1))]
+    /// From list_alerts.
     alert_id: String,
     /// Default 25.
     #[schemars(range(min = 1, max = 50))]
@@ -29,7 +29,7 @@ pub(crate) struct Input {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
     comments: Vec<Comment>,
-    /// How many there are on all pages.
+    /// On all pages.
     total_comments: usize,
     returned: usize,
     has_next_page: bool,
@@ -75,7 +75,7 @@ impl TypedTool for ListAlertComments {
         let after = arguments::optional(input.cursor)
             .map(|cursor| cursor::open::<Position>(context, Self::NAME, &filter, &cursor))
             .transpose()?;
-        let all = context.ports.alerts.comments(&alert.id).await?;
+        let all = context.ports.alerts.comments(&alert.id, &context.principal.role.log_types).await?;
         let total_comments = all.len();
         let mut rest: Vec<(Position, AlertComment)> = all
             .into_iter()
@@ -87,7 +87,7 @@ impl TypedTool for ListAlertComments {
         let (positions, mut comments): (Vec<Position>, Vec<Comment>) =
             rest.into_iter().take(limit).map(|(position, comment)| (position, Comment::from(comment))).unzip();
         // At least one, so that every page gets further.
-        comments.truncate(size::fitting(&comments, context.ports.max_result_bytes).max(1));
+        comments.truncate(size::fitting(&comments, context.ports.row_bytes()).max(1));
         let has_next_page = comments.len() < remaining;
         let next_cursor = positions
             .get(..comments.len())
@@ -112,6 +112,7 @@ mod tests {
 
     use super::*;
     use crate::fakes::{self, World};
+    use margay_domain::role::LogTypeAccess;
 
     fn comment(id: &str) -> AlertComment {
         AlertComment {
@@ -152,7 +153,7 @@ mod tests {
         // One from a node whose clock is behind, and one of the same moment.
         let early = AlertComment { created_at: fakes::now().minus(Duration::from_secs(1)), ..comment("c9") };
         for comment in [early, comment("c1a")] {
-            context.ports.alerts.add_comment(&comment).await.unwrap();
+            context.ports.alerts.add_comment(&comment, &LogTypeAccess::AllowAll).await.unwrap();
         }
         let next = json!({ "alert_id": "a1", "limit": 2, "cursor": first["next_cursor"] });
         let second = fakes::call(ListAlertComments, &context, next).await.unwrap();

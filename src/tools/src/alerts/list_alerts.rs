@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alert_object::AlertObject;
 use crate::{
-    arguments, cursor,
+    arguments, cursor, size,
     tool::{Provenance, Requirement, ToolContext, ToolError, TypedTool},
 };
 
@@ -31,26 +31,34 @@ pub(crate) struct Input {
     start_date: Option<String>,
     /// Created before (ISO-8601). Default: now.
     end_date: Option<String>,
-    /// CRITICAL, HIGH, MEDIUM, LOW, INFO.
+    /// Any of these.
+    #[schemars(extend("enum" = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"]))]
     severities: Option<Vec<String>>,
-    /// OPEN, TRIAGED, RESOLVED, CLOSED.
+    /// Any of these.
+    #[schemars(extend("enum" = ["OPEN", "TRIAGED", "RESOLVED", "CLOSED"]))]
     statuses: Option<Vec<String>>,
-    /// ALERT (default), DETECTION_ERROR or SYSTEM_ERROR.
+    /// Default ALERT.
+    #[schemars(extend("enum" = ["ALERT", "DETECTION_ERROR", "SYSTEM_ERROR"]))]
     alert_type: Option<String>,
-    /// Of ALERT: RULE, SCHEDULED_RULE, POLICY, CORRELATION_RULE. Of DETECTION_ERROR: RULE_ERROR, SCHEDULED_RULE_ERROR, CORRELATION_RULE_ERROR.
+    /// *_ERROR are of DETECTION_ERROR, the others of ALERT.
+    #[schemars(extend("enum" = ["RULE", "SCHEDULED_RULE", "POLICY", "CORRELATION_RULE", "RULE_ERROR", "SCHEDULED_RULE_ERROR", "CORRELATION_RULE_ERROR"]))]
     subtypes: Option<Vec<String>>,
+    /// Its alerts of all times.
     detection_id: Option<String>,
-    /// With events of any of these log types, such as AWS.CloudTrail.
+    /// Such as AWS.CloudTrail.
     log_types: Option<Vec<String>>,
-    /// Part of the title; case does not matter.
-    name_contains: Option<String>,
+    /// Part of the title, in any case.
+    contains: Option<String>,
+    /// At least.
     #[schemars(range(min = 0))]
     event_count_min: Option<i64>,
+    /// At most.
     #[schemars(range(min = 0))]
     event_count_max: Option<i64>,
     /// User ids.
     assignee_ids: Option<Vec<String>>,
-    /// NOISE, USEFUL.
+    /// Any of these.
+    #[schemars(extend("enum" = ["NOISE", "USEFUL"]))]
     qualities: Option<Vec<String>>,
     /// With any of these.
     context_tags: Option<Vec<String>>,
@@ -58,11 +66,12 @@ pub(crate) struct Input {
     log_sources: Option<Vec<String>>,
     /// Such as AWS.S3.Bucket.
     resource_types: Option<Vec<String>>,
-    /// desc (default: newest first) or asc.
+    /// Default desc: newest first.
+    #[schemars(extend("enum" = ["asc", "desc"]))]
     sort_dir: Option<String>,
     /// Default 25.
     #[schemars(range(min = 1, max = 50))]
-    page_size: Option<i64>,
+    limit: Option<i64>,
     /// next_cursor of the same call before.
     cursor: Option<String>,
 }
@@ -70,7 +79,7 @@ pub(crate) struct Input {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
     alerts: Vec<AlertObject>,
-    /// How many match on all pages.
+    /// On all pages.
     total_alerts: u64,
     returned: usize,
     window: Window,
@@ -101,7 +110,7 @@ struct Filter {
     kinds: Vec<AlertType>,
     detection_id: Option<String>,
     log_types: Vec<String>,
-    name_contains: Option<String>,
+    contains: Option<String>,
     event_count_min: Option<i64>,
     event_count_max: Option<i64>,
     assignee_ids: Vec<String>,
@@ -132,14 +141,14 @@ struct Position {
 impl TypedTool for ListAlerts {
     const NAME: &'static str = "list_alerts";
     const TITLE: &'static str = "List alerts";
-    const DESCRIPTION: &'static str = "Lists alerts with their severity, status and detection, newest first, 25 per page (at most 50). Without dates and detection_id it covers the last 7 days; `window` says what was searched. Next: get_alert for runbook and context, get_alert_events for the events behind one.";
+    const DESCRIPTION: &'static str = "Lists alerts with their severity, status and detection, newest first, 25 per page. Without dates and detection_id it covers the last 7 days; `window` says what was searched. `withheld`: the role may not read all log types of this alert, so its title is left out and not found. Next: get_alert for runbook and context, get_alert_events for the events behind one.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertRead]);
     const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
-        let page_size = arguments::number("page_size", input.page_size, 25, 1..=50)?;
+        let limit = arguments::number("limit", input.limit, 25, 1..=50)?;
         let cursor = arguments::optional(input.cursor.clone());
         let filter = Filter::read(input)?;
         let position =
@@ -148,11 +157,16 @@ impl TypedTool for ListAlerts {
             position.as_ref().map_or_else(|| Span::of(&filter, context.ports.clock.now()), |position| position.span);
         let after = position.map(Position::after);
         let query = filter.query(span);
-        let mut alerts = context.ports.alerts.list(&query, after.as_ref(), u32::from(page_size) + 1).await?;
-        let total_alerts = context.ports.alerts.count(&query).await?;
-        let has_next_page = alerts.len() > usize::from(page_size);
-        alerts.truncate(usize::from(page_size));
-        let next_cursor = alerts
+        let access = &context.principal.role.log_types;
+        let found = context.ports.alerts.list(&query, after.as_ref(), u32::from(limit) + 1, access).await?;
+        let total_alerts = context.ports.alerts.count(&query, access).await?;
+        let mut alerts: Vec<AlertObject> = found.iter().take(usize::from(limit)).map(AlertObject::new).collect();
+        // At least one, so that every page gets further.
+        alerts.truncate(size::fitting(&alerts, context.ports.row_bytes()).max(1));
+        let has_next_page = found.len() > alerts.len();
+        let next_cursor = found
+            .get(..alerts.len())
+            .unwrap_or_default()
             .last()
             .filter(|_| has_next_page)
             .map(|last| cursor::seal(context, Self::NAME, &filter, &Position::behind(span, last)))
@@ -160,7 +174,7 @@ impl TypedTool for ListAlerts {
         Ok(Output {
             returned: alerts.len(),
             hint: hint(total_alerts, has_next_page, span),
-            alerts: alerts.iter().map(AlertObject::new).collect(),
+            alerts,
             total_alerts,
             window: span.window(),
             has_next_page,
@@ -178,10 +192,8 @@ impl Filter {
         let (start, end) = arguments::range(input.start_date, input.end_date)?;
         let (event_count_min, event_count_max) = (input.event_count_min, input.event_count_max);
         let least = event_count_min.unwrap_or(0);
-        if least < 0 || event_count_max.is_some_and(|most| most < least) {
-            return Err(ToolError::invalid_argument(
-                "event_count_min must not be negative, and event_count_max not less than it.",
-            ));
+        if event_count_max.is_some_and(|most| most < least) {
+            return Err(ToolError::invalid_argument("event_count_max must not be less than event_count_min."));
         }
         let ascending = match arguments::optional(input.sort_dir) {
             Some(direction) => arguments::word("sort_dir", &direction, &["asc", "desc"], |word| word)? == "asc",
@@ -190,16 +202,16 @@ impl Filter {
         Ok(Self {
             start,
             end,
-            severities: arguments::words("severity", input.severities, Severity::ALL, Severity::as_str)?,
-            statuses: arguments::words("status", input.statuses, AlertStatus::ALL, AlertStatus::as_str)?,
+            severities: arguments::words("severities", input.severities, Severity::ALL, Severity::as_str)?,
+            statuses: arguments::words("statuses", input.statuses, AlertStatus::ALL, AlertStatus::as_str)?,
             kinds: kinds(arguments::optional(input.alert_type), input.subtypes)?,
             detection_id: arguments::optional(input.detection_id),
             log_types: arguments::list(input.log_types),
-            name_contains: arguments::optional(input.name_contains),
+            contains: arguments::optional(input.contains),
             event_count_min,
             event_count_max,
             assignee_ids: arguments::list(input.assignee_ids),
-            qualities: arguments::words("quality", input.qualities, AlertQuality::ALL, AlertQuality::as_str)?,
+            qualities: arguments::words("qualities", input.qualities, AlertQuality::ALL, AlertQuality::as_str)?,
             context_tags: arguments::list(input.context_tags),
             log_sources: arguments::list(input.log_sources),
             resource_types: arguments::list(input.resource_types),
@@ -216,7 +228,7 @@ impl Filter {
             kinds: self.kinds.clone(),
             detection_id: self.detection_id.clone(),
             log_types: self.log_types.clone(),
-            title_contains: self.name_contains.clone(),
+            title_contains: self.contains.clone(),
             min_events: self.event_count_min,
             max_events: self.event_count_max,
             assignee_ids: self.assignee_ids.clone(),
@@ -301,13 +313,13 @@ fn kinds(alert_type: Option<String>, subtypes: Option<Vec<String>>) -> Result<Ve
         Some(family) => family.kinds().to_vec(),
         None => AlertType::ALL.iter().copied().filter(|kind| *kind != AlertType::SystemError).collect(),
     };
-    arguments::words("subtype", Some(subtypes), &valid, AlertType::as_str)
+    arguments::words("subtypes", Some(subtypes), &valid, AlertType::as_str)
 }
 
 fn hint(total: u64, has_next_page: bool, span: Span) -> Option<String> {
     if has_next_page {
         return Some(format!(
-            "{total} alerts match. Go on with next_cursor, or narrow with severities, statuses, dates, detection_id, log_types or name_contains."
+            "{total} alerts match. Go on with next_cursor, or narrow with severities, statuses, dates, detection_id, log_types or contains."
         ));
     }
     (total == 0 && span.defaulted)
@@ -347,8 +359,7 @@ mod tests {
             answer["window"],
             json!({ "from": "2026-03-03T12:00:00.000Z", "until": "2026-03-10T12:00:00.000Z", "defaulted": true })
         );
-        let nulls =
-            json!({ "severities": null, "statuses": null, "cursor": null, "page_size": null, "subtypes": null });
+        let nulls = json!({ "severities": null, "statuses": null, "cursor": null, "limit": null, "subtypes": null });
         assert_eq!(ids(nulls).await, ["a1", "a2", "a3"]);
     }
 
@@ -359,7 +370,7 @@ mod tests {
         assert_eq!(ids(json!({ "alert_type": "detection_error" })).await, ["a4"]);
         assert_eq!(ids(json!({ "subtypes": ["CORRELATION_RULE_ERROR", "RULE"] })).await, ["a1", "a2", "a3", "a4"]);
         assert_eq!(ids(json!({ "event_count_max": 0 })).await, ["a3"]);
-        assert_eq!(ids(json!({ "name_contains": "ALERT A1" })).await, ["a1"]);
+        assert_eq!(ids(json!({ "contains": "ALERT A1" })).await, ["a1"]);
         assert_eq!(ids(json!({ "assignee_ids": ["usr_1"], "start_date": "2026-01-01" })).await, ["old"]);
         assert_eq!(ids(json!({ "detection_id": "AWS.Root.Login" })).await, ["a1", "a2", "a3", "old"]);
         assert_eq!(ids(json!({ "end_date": "2026-03-01T00:00:00Z" })).await, ["old"]);
@@ -386,9 +397,9 @@ mod tests {
             assert_eq!(fakes::texts(&answer["alerts"], "id"), [found]);
             assert_eq!(answer["total_alerts"], 1);
         }
-        let first = fakes::call(ListAlerts, &context, json!({ "page_size": 1 })).await.unwrap();
+        let first = fakes::call(ListAlerts, &context, json!({ "limit": 1 })).await.unwrap();
         for filter in ["qualities", "context_tags", "log_sources", "resource_types"] {
-            let arguments = json!({ filter: ["USEFUL"], "page_size": 1, "cursor": first["next_cursor"] });
+            let arguments = json!({ filter: ["USEFUL"], "limit": 1, "cursor": first["next_cursor"] });
             assert!(
                 fakes::refused(ListAlerts, &context, arguments).await.message.contains("does not belong"),
                 "{filter}"
@@ -404,12 +415,12 @@ mod tests {
             world.alerts.push(Alert { created_at, ..fakes::alert(&format!("a{number}"), 0) });
         }
         let context = world.context();
-        let first = fakes::call(ListAlerts, &context, json!({ "page_size": 2 })).await.unwrap();
+        let first = fakes::call(ListAlerts, &context, json!({ "limit": 2 })).await.unwrap();
         assert_eq!(fakes::texts(&first["alerts"], "id"), ["a4", "a3"]);
         assert!(first["has_next_page"].as_bool().unwrap());
         assert_eq!(first["total_alerts"], 5);
         let cursor = &first["next_cursor"];
-        let second = fakes::call(ListAlerts, &context, json!({ "page_size": 3, "cursor": cursor })).await.unwrap();
+        let second = fakes::call(ListAlerts, &context, json!({ "limit": 3, "cursor": cursor })).await.unwrap();
         assert_eq!(fakes::texts(&second["alerts"], "id"), ["a2", "a1", "a0"]);
         assert_eq!(second["window"], first["window"]);
         assert!(second.get("next_cursor").is_none());
@@ -421,26 +432,28 @@ mod tests {
     async fn bad_arguments_say_what_is_valid() {
         let context = world().context();
         for (arguments, message) in [
-            (json!({ "severities": ["X"] }), "Invalid severity 'X'. Must be one of: CRITICAL, HIGH, INFO, LOW, MEDIUM"),
-            (json!({ "qualities": ["X"] }), "Invalid quality 'X'. Must be one of: NOISE, USEFUL"),
-            (json!({ "statuses": ["X"] }), "Invalid status 'X'. Must be one of: CLOSED, OPEN, RESOLVED, TRIAGED"),
+            (
+                json!({ "severities": ["X"] }),
+                "Invalid severities 'X'. Must be one of: CRITICAL, HIGH, INFO, LOW, MEDIUM",
+            ),
+            (json!({ "qualities": ["X"] }), "Invalid qualities 'X'. Must be one of: NOISE, USEFUL"),
+            (json!({ "statuses": ["X"] }), "Invalid statuses 'X'. Must be one of: CLOSED, OPEN, RESOLVED, TRIAGED"),
             (
                 json!({ "alert_type": "X" }),
                 "Invalid alert_type 'X'. Must be one of: ALERT, DETECTION_ERROR, SYSTEM_ERROR",
             ),
             (
                 json!({ "alert_type": "ALERT", "subtypes": ["RULE_ERROR"] }),
-                "Invalid subtype 'RULE_ERROR'. Must be one of: CORRELATION_RULE, POLICY, RULE, SCHEDULED_RULE",
+                "Invalid subtypes 'RULE_ERROR'. Must be one of: CORRELATION_RULE, POLICY, RULE, SCHEDULED_RULE",
             ),
             (
                 json!({ "alert_type": "SYSTEM_ERROR", "subtypes": ["RULE"] }),
                 "subtypes are not allowed when alert_type is SYSTEM_ERROR",
             ),
-            (json!({ "page_size": 51 }), "page_size must be from 1 to 50."),
-            (json!({ "start_date": "" }), "Date cannot be empty"),
+            (json!({ "limit": 0 }), "limit must be a whole number from 1 to 50; you sent the number 0."),
             (
-                json!({ "event_count_max": -1 }),
-                "event_count_min must not be negative, and event_count_max not less than it.",
+                json!({ "event_count_min": 2, "event_count_max": 1 }),
+                "event_count_max must not be less than event_count_min.",
             ),
             (
                 json!({ "start_date": "2026-03-02", "end_date": "2026-03-01" }),
@@ -452,6 +465,33 @@ mod tests {
         }
         let unknown = fakes::refused(ListAlerts, &context, json!({ "owners": [] })).await;
         assert!(unknown.message.contains("owners"));
+    }
+
+    #[tokio::test]
+    async fn names_of_before_and_dates_with_a_space_are_read() {
+        assert_eq!(ids(json!({ "name_contains": "alert a1", "page_size": "2" })).await, ["a1"]);
+        assert_eq!(ids(json!({ "start_date": "2026-03-10 10:30", "end_date": "" })).await, ["a1"]);
+    }
+
+    #[tokio::test]
+    async fn a_page_has_as_much_as_fits_and_the_next_goes_on_behind_it() {
+        let mut world = World::new();
+        for number in 0..5 {
+            let title = "t".repeat(fakes::MAX_RESULT_BYTES / 3);
+            world.alerts.push(Alert { title, ..fakes::alert(&format!("a{number}"), number + 1) });
+        }
+        let context = world.context();
+        let (mut cursor, mut found) = (json!(null), Vec::new());
+        for _ in 0..5 {
+            let page = fakes::call(ListAlerts, &context, json!({ "cursor": cursor })).await.unwrap();
+            assert_eq!(page["total_alerts"], 5);
+            found.extend(fakes::texts(&page["alerts"], "id"));
+            cursor = page["next_cursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+        }
+        assert_eq!(found, ["a0", "a1", "a2", "a3", "a4"]);
     }
 
     #[tokio::test]

@@ -60,7 +60,8 @@ impl Receipt {
 /// Changes all of `ids` in the name of the caller or, if any of them is not there, nothing.
 pub(super) async fn change(context: &ToolContext, ids: &[AlertId], change: &AlertChange) -> Result<Receipt, ToolError> {
     let now = context.ports.clock.now();
-    let missing = context.ports.alerts.change(ids, change, &context.principal.user.id, now).await?;
+    let (by, access) = (&context.principal.user.id, &context.principal.role.log_types);
+    let missing = context.ports.alerts.change(ids, change, by, now, access).await?;
     if !missing.is_empty() {
         return Err(some_not_found(&missing));
     }
@@ -87,6 +88,7 @@ mod tests {
 
     use super::*;
     use crate::fakes::{self, World};
+    use margay_domain::role::LogTypeAccess;
 
     fn texts(given: &[&str]) -> Vec<String> {
         given.iter().map(|text| (*text).to_owned()).collect()
@@ -120,7 +122,7 @@ mod tests {
         let error = change(&context, &ids, &closed).await.err().unwrap();
         assert_eq!(error.code, "not_found");
         assert_eq!(error.message, "One or more alerts not found: [x, y\\n]. Nothing was changed.");
-        let alert = context.ports.alerts.get(&AlertId::new("a1")).await.unwrap().unwrap();
+        let alert = context.ports.alerts.get(&AlertId::new("a1"), &LogTypeAccess::AllowAll).await.unwrap().unwrap();
         assert_eq!((alert.status, alert.updated_by), (AlertStatus::Open, None));
     }
 }

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     alert_object::Actor,
-    assignee,
-    nullable::Nullable,
+    assignee, clears,
     targets::{self, Receipt},
 };
 use crate::tool::{Hints, Requirement, ToolContext, ToolError, TypedTool};
@@ -19,10 +18,12 @@ pub(crate) struct UpdateAlertAssignee;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// From list_alerts.
     #[schemars(length(min = 1, max = 100))]
     alert_ids: Vec<String>,
-    /// User id, or e-mail address with Read User Info; null unassigns.
-    assignee_id: Nullable,
+    /// User id, or e-mail address with Read User Info; none unassigns.
+    #[schemars(extend("x-clears" = true))]
+    assignee_id: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -36,7 +37,8 @@ pub(crate) struct Output {
 impl TypedTool for UpdateAlertAssignee {
     const NAME: &'static str = "update_alert_assignee";
     const TITLE: &'static str = "Assign alerts";
-    const DESCRIPTION: &'static str = "Assigns 1 to 100 alerts to an enabled user, or to nobody. All or nothing: if one is not found, none is changed. list_users shows users.";
+    const DESCRIPTION: &'static str =
+        "Assigns 1 to 100 alerts to an enabled user, or to nobody. All or nothing. list_users shows users.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertModify]);
     const HINTS: Hints = Hints::SET;
     type Input = Input;
@@ -44,10 +46,8 @@ impl TypedTool for UpdateAlertAssignee {
 
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
         let ids = targets::read(&input.alert_ids, targets::MAX_ALERTS, "update")?;
-        let assignee_id = match input.assignee_id.0 {
-            Some(given) => Some(assignee::find(context, &given).await?),
-            None => None,
-        };
+        let assignee_id =
+            if clears(&input.assignee_id) { None } else { Some(assignee::find(context, &input.assignee_id).await?) };
         let assignee = assignee_id.as_deref().map(Actor::user);
         let change = AlertChange { assignee_id: Some(assignee_id), ..AlertChange::default() };
         Ok(Output { receipt: targets::change(context, &ids, &change).await?, assignee })
@@ -61,10 +61,11 @@ impl TypedTool for UpdateAlertAssignee {
 #[cfg(test)]
 mod tests {
     use margay_domain::{alert::Alert, id::AlertId};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::fakes::{self, World};
+    use margay_domain::role::LogTypeAccess;
 
     fn context() -> ToolContext {
         let mut world = World::new();
@@ -75,7 +76,7 @@ mod tests {
     }
 
     async fn assignee_of(context: &ToolContext, id: &str) -> Option<String> {
-        context.ports.alerts.get(&AlertId::new(id)).await.unwrap().unwrap().assignee_id
+        context.ports.alerts.get(&AlertId::new(id), &LogTypeAccess::AllowAll).await.unwrap().unwrap().assignee_id
     }
 
     #[tokio::test]
@@ -92,17 +93,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn null_unassigns_and_nothing_is_refused() {
+    async fn a_word_unassigns_and_nothing_is_refused() {
         let context = context();
         let forgotten = fakes::refused(UpdateAlertAssignee, &context, json!({ "alert_ids": ["a2"] })).await;
         assert!(forgotten.message.contains("assignee_id"));
-        let blank = json!({ "alert_ids": ["a2"], "assignee_id": " " });
-        assert_eq!(fakes::refused(UpdateAlertAssignee, &context, blank).await.code, "invalid_argument");
         assert_eq!(assignee_of(&context, "a2").await.as_deref(), Some("usr_cy"));
-        let arguments = json!({ "alert_ids": ["a2"], "assignee_id": null });
-        let answer = fakes::call(UpdateAlertAssignee, &context, arguments).await.unwrap();
-        assert_eq!(answer.get("assignee"), Some(&Value::Null));
-        assert_eq!(assignee_of(&context, "a2").await, None);
+        for nobody in [json!("none"), json!("NONE "), json!(""), json!(" "), json!("null"), json!(null)] {
+            let arguments = json!({ "alert_ids": ["a2"], "assignee_id": "usr_bo" });
+            fakes::call(UpdateAlertAssignee, &context, arguments).await.unwrap();
+            let arguments = json!({ "alert_ids": ["a2"], "assignee_id": nobody });
+            let answer = fakes::call(UpdateAlertAssignee, &context, arguments).await.unwrap();
+            assert_eq!(answer.get("assignee"), None);
+            assert_eq!(assignee_of(&context, "a2").await, None, "{nobody}");
+        }
     }
 
     #[tokio::test]

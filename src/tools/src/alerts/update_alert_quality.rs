@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    nullable::Nullable,
+    clears,
     targets::{self, Receipt},
 };
 use crate::{
@@ -23,10 +23,12 @@ pub(crate) struct UpdateAlertQuality;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// From list_alerts.
     #[schemars(length(min = 1, max = 100))]
     alert_ids: Vec<String>,
-    /// NOISE or USEFUL; null or "" clears.
-    quality: Nullable,
+    /// none takes the rating back.
+    #[schemars(extend("enum" = ["NOISE", "USEFUL", "none"], "x-clears" = true))]
+    quality: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -40,7 +42,8 @@ pub(crate) struct Output {
 impl TypedTool for UpdateAlertQuality {
     const NAME: &'static str = "update_alert_quality";
     const TITLE: &'static str = "Rate alerts";
-    const DESCRIPTION: &'static str = "Rates 1 to 100 alerts as noise or as useful, or clears the rating. All or nothing: if one is not found, none is changed.";
+    const DESCRIPTION: &'static str =
+        "Rates 1 to 100 alerts as noise or as useful, or clears the rating. All or nothing.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertModify]);
     const HINTS: Hints = Hints::SET;
     type Input = Input;
@@ -48,9 +51,11 @@ impl TypedTool for UpdateAlertQuality {
 
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
         let ids = targets::read(&input.alert_ids, targets::MAX_ALERTS, "update")?;
-        let quality = arguments::optional(input.quality.0)
-            .map(|given| arguments::word("quality", &given, AlertQuality::ALL, AlertQuality::as_str))
-            .transpose()?;
+        let quality = if clears(&input.quality) {
+            None
+        } else {
+            Some(arguments::word("quality", &input.quality, AlertQuality::ALL, AlertQuality::as_str)?)
+        };
         let change = AlertChange { quality: Some(quality), ..AlertChange::default() };
         Ok(Output {
             receipt: targets::change(context, &ids, &change).await?,
@@ -66,10 +71,11 @@ impl TypedTool for UpdateAlertQuality {
 #[cfg(test)]
 mod tests {
     use margay_domain::id::AlertId;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::fakes::{self, World};
+    use margay_domain::role::LogTypeAccess;
 
     fn context() -> ToolContext {
         let mut world = World::new();
@@ -78,20 +84,20 @@ mod tests {
     }
 
     async fn quality(context: &ToolContext) -> Option<AlertQuality> {
-        context.ports.alerts.get(&AlertId::new("a1")).await.unwrap().unwrap().quality
+        context.ports.alerts.get(&AlertId::new("a1"), &LogTypeAccess::AllowAll).await.unwrap().unwrap().quality
     }
 
     #[tokio::test]
     async fn a_rating_is_set_and_cleared() {
         let context = context();
-        for clear in [json!(null), json!("")] {
+        for clear in [json!("none"), json!("None"), json!(null), json!("")] {
             let arguments = json!({ "alert_ids": ["a1"], "quality": "noise" });
             let answer = fakes::call(UpdateAlertQuality, &context, arguments).await.unwrap();
             assert_eq!((&answer["quality"], &answer["changed"]), (&json!("NOISE"), &json!(1)));
             assert_eq!(quality(&context).await, Some(AlertQuality::Noise));
             let arguments = json!({ "alert_ids": ["a1"], "quality": clear });
             let answer = fakes::call(UpdateAlertQuality, &context, arguments).await.unwrap();
-            assert_eq!(answer.get("quality"), Some(&Value::Null));
+            assert_eq!(answer.get("quality"), None);
             assert_eq!(quality(&context).await, None);
         }
     }

@@ -20,9 +20,11 @@ pub(crate) struct UpdateAlertStatus;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// From list_alerts.
     #[schemars(length(min = 1, max = 100))]
     alert_ids: Vec<String>,
-    /// OPEN, TRIAGED (in progress), RESOLVED (fixed) or CLOSED (false positive).
+    /// TRIAGED: in progress. RESOLVED: fixed. CLOSED: false positive.
+    #[schemars(extend("enum" = ["OPEN", "TRIAGED", "RESOLVED", "CLOSED"]))]
     status: String,
 }
 
@@ -37,7 +39,8 @@ pub(crate) struct Output {
 impl TypedTool for UpdateAlertStatus {
     const NAME: &'static str = "update_alert_status";
     const TITLE: &'static str = "Set the status of alerts";
-    const DESCRIPTION: &'static str = "Sets the status of 1 to 100 alerts. All or nothing: if one is not found, none is changed. add_alert_comment notes the reason.";
+    const DESCRIPTION: &'static str =
+        "Sets the status of 1 to 100 alerts. All or nothing. add_alert_comment notes the reason.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertModify]);
     const HINTS: Hints = Hints::SET;
     type Input = Input;
@@ -67,6 +70,7 @@ mod tests {
         alerts::flaky,
         fakes::{self, World},
     };
+    use margay_domain::role::LogTypeAccess;
 
     fn world() -> Arc<World> {
         let mut world = World::new();
@@ -75,7 +79,7 @@ mod tests {
     }
 
     async fn alert(context: &ToolContext, id: &str) -> Alert {
-        context.ports.alerts.get(&AlertId::new(id)).await.unwrap().unwrap()
+        context.ports.alerts.get(&AlertId::new(id), &LogTypeAccess::AllowAll).await.unwrap().unwrap()
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ pub(crate) struct UpdateAlertTags;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// From list_alerts.
     #[schemars(length(min = 1, max = 100))]
     alert_ids: Vec<String>,
     /// All tags that stay; each 1 to 30 of a-z, 0-9, _ and -. An empty list clears.
@@ -36,7 +37,8 @@ pub(crate) struct Output {
 impl TypedTool for UpdateAlertTags {
     const NAME: &'static str = "update_alert_tags";
     const TITLE: &'static str = "Tag alerts";
-    const DESCRIPTION: &'static str = "Replaces the context tags of 1 to 100 alerts; get_alert shows those that are set. All or nothing: if one is not found, none is changed.";
+    const DESCRIPTION: &'static str =
+        "Replaces the context tags of 1 to 100 alerts; get_alert shows those that are set. All or nothing.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::AlertModify]);
     const HINTS: Hints = Hints::SET;
     type Input = Input;
@@ -61,6 +63,7 @@ mod tests {
 
     use super::*;
     use crate::fakes::{self, World};
+    use margay_domain::role::LogTypeAccess;
 
     fn context() -> ToolContext {
         let mut world = World::new();
@@ -69,7 +72,7 @@ mod tests {
     }
 
     async fn tags_of(context: &ToolContext) -> Vec<String> {
-        context.ports.alerts.get(&AlertId::new("a1")).await.unwrap().unwrap().context_tags
+        context.ports.alerts.get(&AlertId::new("a1"), &LogTypeAccess::AllowAll).await.unwrap().unwrap().context_tags
     }
 
     #[tokio::test]

@@ -40,6 +40,7 @@ pub(crate) struct GetAlertEventStats;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// Ids from list_alerts.
     #[schemars(length(min = 1, max = 100))]
     alert_ids: Vec<String>,
     /// Minutes: 1, 5, 15, 30 (default) or 60.
@@ -52,7 +53,6 @@ pub(crate) struct Input {
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// Newest window first, then by alerts.
     results: Vec<Row>,
     rows_returned: usize,
     total_rows: usize,
@@ -62,7 +62,7 @@ pub(crate) struct Output {
     counted_events: usize,
     /// Older than the 5000 newest.
     uncounted_events: usize,
-    /// Of all kept events, whatever their time: the role may not read their log types.
+    /// The role may not read their log types; of any time.
     withheld_events: usize,
     /// No longer in the lake.
     missing_events: usize,
@@ -80,7 +80,7 @@ struct Behind<'a> {
 impl TypedTool for GetAlertEventStats {
     const NAME: &'static str = "get_alert_event_stats";
     const TITLE: &'static str = "Count the events of alerts";
-    const DESCRIPTION: &'static str = "Groups the log events behind 1 to 100 alerts by time window, log type, IP addresses, e-mail addresses, user names and trace ids, to see which alerts belong together. Counts the events that are kept with an alert (up to 1000), the 5000 newest in all, and shows at most 100 groups. Next: get_alert_events, or search_indicators for what else happened.";
+    const DESCRIPTION: &'static str = "Groups the log events behind alerts by time window, log type, IP addresses, e-mail addresses, user names and trace ids, to see which alerts belong together. Counts the 5000 newest events that are kept with them and shows at most 100 groups. Next: get_alert_events, or search_indicators for what else happened.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::DataAnalyticsRead, Permission::AlertRead]);
     const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
@@ -103,7 +103,7 @@ impl TypedTool for GetAlertEventStats {
         let mut results = group(&seen, time_window);
         let total_rows = results.len();
         results.truncate(MAX_ROWS);
-        let fitting = size::fitting(&results, context.ports.max_result_bytes);
+        let fitting = size::fitting(&results, context.ports.row_bytes()).max(1);
         results.truncate(fitting);
         let uncounted_events = in_time - events.len();
         Ok(Output {
@@ -128,10 +128,9 @@ impl TypedTool for GetAlertEventStats {
 
 fn time_window(given: Option<i64>) -> Result<u16, ToolError> {
     let Some(given) = given else { return Ok(30) };
-    WINDOWS
-        .into_iter()
-        .find(|known| i64::from(*known) == given)
-        .ok_or_else(|| ToolError::invalid_argument("Time window must be 1, 5, 15, 30, or 60"))
+    WINDOWS.into_iter().find(|known| i64::from(*known) == given).ok_or_else(|| {
+        ToolError::invalid_argument("Invalid time_window. Time window must be 1, 5, 15, 30, or 60 minutes.")
+    })
 }
 
 /// The alerts with these ids, and the ids that there is none for.
@@ -141,7 +140,7 @@ async fn find(context: &ToolContext, ids: Vec<String>) -> Result<(Vec<Alert>, Ve
     }
     let (mut alerts, mut missing) = (Vec::new(), Vec::new());
     for id in ids {
-        match context.ports.alerts.get(&AlertId::new(id.as_str())).await? {
+        match context.ports.alerts.get(&AlertId::new(id.as_str()), &context.principal.role.log_types).await? {
             Some(alert) => alerts.push(alert),
             None => missing.push(id),
         }
@@ -338,7 +337,7 @@ mod tests {
             (
                 json!({ "alert_ids": ["a1"], "time_window": 10 }),
                 "invalid_argument",
-                "Time window must be 1, 5, 15, 30, or 60",
+                "Invalid time_window. Time window must be 1, 5, 15, 30, or 60 minutes.",
             ),
             (
                 json!({ "alert_ids": ["a1"], "start_date": "2026-03-02", "end_date": "2026-03-01" }),

@@ -17,7 +17,7 @@ pub(crate) struct GetTableSchema;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     /// Default panther_logs.public.
-    database_name: Option<String>,
+    database: Option<String>,
     /// A table (aws_cloudtrail) or a log type (AWS.CloudTrail).
     #[schemars(length(min = 1))]
     table_name: String,
@@ -58,7 +58,7 @@ impl TypedTool for GetTableSchema {
     type Output = Output;
 
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
-        let database = arguments::optional(input.database_name).unwrap_or_else(|| LOGS_DATABASE.to_owned());
+        let database = arguments::optional(input.database).unwrap_or_else(|| LOGS_DATABASE.to_owned());
         let wanted = arguments::required("table_name", &input.table_name)?;
         let access = &context.principal.role.log_types;
         let schema = context.ports.lake.table_schema(&database, wanted, access).await?;
@@ -97,7 +97,7 @@ mod tests {
     async fn by_table_or_by_log_type() {
         let context = world().context();
         for wanted in ["aws_cloudtrail", "AWS.CloudTrail"] {
-            let asked = json!({ "database_name": "panther_logs.public", "table_name": wanted });
+            let asked = json!({ "database": "panther_logs.public", "table_name": wanted });
             let answer = fakes::call(GetTableSchema, &context, asked).await.unwrap();
             assert_eq!(answer["logType"], "AWS.CloudTrail");
             assert_eq!(answer["columns"][0], json!({ "name": "p_event_time", "type": "timestamp" }));

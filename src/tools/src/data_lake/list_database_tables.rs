@@ -19,13 +19,12 @@ pub(crate) struct Input {
     /// For example panther_logs.public.
     #[schemars(length(min = 1))]
     database: String,
-    /// Part of the table's name or log type; case does not matter.
-    name_contains: Option<String>,
+    /// Part of the table's name or log type, in any case.
+    contains: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// All that match, by name.
     tables: Vec<Table>,
     stats: Stats,
 }
@@ -48,14 +47,14 @@ struct Stats {
 impl TypedTool for ListDatabaseTables {
     const NAME: &'static str = "list_database_tables";
     const TITLE: &'static str = "List tables of a database";
-    const DESCRIPTION: &'static str = "Lists the tables of a database that the role may read, each with its log type. Give a name from list_databases. All that match are returned at once; `name_contains` narrows. Next: get_table_schema for the columns.";
+    const DESCRIPTION: &'static str = "Lists the tables of a database that the role may read, each with its log type. Give a name from list_databases. All that match are returned at once. Next: get_table_schema for the columns.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::DataAnalyticsRead]);
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
         let database = arguments::required("database", &input.database)?;
-        let part = arguments::optional(input.name_contains).map(|part| part.to_lowercase());
+        let part = arguments::optional(input.contains).map(|part| part.to_lowercase());
         let access = &context.principal.role.log_types;
         let mut tables: Vec<Table> = context
             .ports
@@ -99,7 +98,7 @@ mod tests {
         let answer = fakes::call(ListDatabaseTables, &context, all).await.unwrap();
         assert_eq!(fakes::texts(&answer["tables"], "name"), ["aws_cloudtrail", "okta_systemlog"]);
         assert_eq!(answer["tables"][0]["logType"], "AWS.CloudTrail");
-        let some = json!({ "database": "panther_logs.public", "name_contains": "okta.s" });
+        let some = json!({ "database": "panther_logs.public", "contains": "okta.s" });
         let answer = fakes::call(ListDatabaseTables, &context, some).await.unwrap();
         assert_eq!(answer["stats"]["table_count"], 1);
     }

@@ -25,28 +25,26 @@ pub(crate) struct QueryDataLake;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    /// One read-only SELECT.
+    /// One SELECT.
     #[schemars(length(min = 1))]
     sql: String,
     /// Where tables without a database are. Default panther_logs.public.
-    database_name: Option<String>,
+    database: Option<String>,
     /// Seconds until the query is cancelled; default 30.
     #[schemars(range(min = 1, max = 300))]
     timeout: Option<i64>,
     /// Rows per page; default 100.
     #[schemars(range(min = 1, max = 999))]
-    max_rows: Option<i64>,
-    /// next_cursor of the same SQL before.
+    limit: Option<i64>,
+    /// next_cursor of the last answer.
     cursor: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// Always succeeded; everything else is an error.
     status: &'static str,
     message: String,
     results: Vec<JsonObject>,
-    /// More rows follow than are here.
     results_truncated: bool,
     rows_returned: usize,
     column_info: Columns,
@@ -91,7 +89,7 @@ struct Position {
 impl TypedTool for QueryDataLake {
     const NAME: &'static str = "query_data_lake";
     const TITLE: &'static str = "Query the data lake";
-    const DESCRIPTION: &'static str = "Runs one read-only SQL SELECT over log events and returns rows (100 by default, at most 999 per page). Tables of events need a time filter: a p_event_time condition or p_occurs_since('1 d'), p_occurs_between('2026-01-01', '2026-01-02'), p_occurs_around, p_occurs_after, p_occurs_before. Name columns instead of *, aggregate where you can. Paging runs the same SQL again and skips the rows before, so it needs a stable ORDER BY, for example p_event_time, p_row_id. Example: SELECT sourceipaddress, COUNT(*) AS n FROM panther_logs.public.aws_cloudtrail WHERE p_occurs_since('6 h') GROUP BY sourceipaddress ORDER BY n DESC. Learn tables and columns first: list_database_tables, get_table_schema.";
+    const DESCRIPTION: &'static str = "Runs one read-only SQL SELECT over log events (100 rows by default, at most 999 per page). Tables of events need a time filter: a p_event_time condition or p_occurs_since('1 d'), p_occurs_between('2026-01-01', '2026-01-02'), p_occurs_around, p_occurs_after, p_occurs_before. Name columns instead of *, aggregate where you can. Paging runs the SQL again, so it needs a stable ORDER BY, such as p_event_time, p_row_id. Example: SELECT sourceipaddress, COUNT(*) AS n FROM aws_cloudtrail WHERE p_occurs_since('6 h') GROUP BY sourceipaddress ORDER BY n DESC. Learn tables and columns first: list_database_tables, get_table_schema.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::DataAnalyticsRead]);
     const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
@@ -99,14 +97,14 @@ impl TypedTool for QueryDataLake {
 
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
         // Not trimmed: errors name positions in it.
-        let sql = input.sql;
+        let sql = unfenced(&input.sql).to_owned();
         arguments::required("sql", &sql)?;
         if sql.len() > MAX_SQL_BYTES {
             return Err(ToolError::invalid_argument("sql must not be longer than 100 KB."));
         }
-        let database = arguments::optional(input.database_name).unwrap_or_else(|| LOGS_DATABASE.to_owned());
+        let database = arguments::optional(input.database).unwrap_or_else(|| LOGS_DATABASE.to_owned());
         let timeout = arguments::number("timeout", input.timeout, 30, 1..=300)?;
-        let max_rows = usize::from(arguments::number("max_rows", input.max_rows, 100, 1..=999)?);
+        let max_rows = usize::from(arguments::number("limit", input.limit, 100, 1..=999)?);
         let filter = Filter { sql: &sql, database: &database };
         let position = arguments::optional(input.cursor)
             .map(|cursor| cursor::open::<Position>(context, Self::NAME, &filter, &cursor))
@@ -120,15 +118,11 @@ impl TypedTool for QueryDataLake {
             timeout: Duration::from_secs(u64::from(timeout)),
             now: Timestamp::from_micros(position.now),
             log_types: context.principal.role.log_types.clone(),
+            person: Some(context.principal.user.id.clone()),
         };
         let mut found = context.ports.lake.query(request).await?;
-        let fitting = size::fitting(&found.rows, context.ports.max_result_bytes);
-        if fitting == 0 && !found.rows.is_empty() {
-            return Err(ToolError {
-                code: "too_large",
-                message: "One row alone is larger than an answer may be. Select fewer columns.".to_owned(),
-            });
-        }
+        // Always one row, however large, so that every page gets further.
+        let fitting = size::fitting(&found.rows, context.ports.row_bytes()).max(1).min(found.rows.len());
         let cut_by_size = fitting < found.rows.len();
         found.rows.truncate(fitting);
         let has_next_page = cut_by_size || found.truncated;
@@ -155,11 +149,20 @@ impl TypedTool for QueryDataLake {
     }
 }
 
+/// The statement without the Markdown fence that models put around it.
+fn unfenced(sql: &str) -> &str {
+    let inner = sql.trim().strip_prefix("```").and_then(|rest| rest.trim_end().strip_suffix("```"));
+    let Some(inner) = inner else { return sql };
+    // The language, which no statement begins with.
+    let language = inner.get(..3).filter(|word| word.eq_ignore_ascii_case("sql"));
+    inner.get(language.map_or(0, str::len)..).unwrap_or_default().trim()
+}
+
 fn message(rows: usize, cut_by_size: bool, has_next_page: bool) -> String {
     let text = if cut_by_size {
         "The rows were cut at the size that one answer may have. Select fewer columns, aggregate, or go on with next_cursor."
     } else if has_next_page {
-        "More rows follow. Aggregate, narrow the time range, raise max_rows, or go on with next_cursor."
+        "More rows follow. Aggregate, narrow the time range, raise limit, or go on with next_cursor."
     } else if rows == 0 {
         "The query ran and found no rows. Check the time range and the spelling of values."
     } else {
@@ -173,6 +176,7 @@ mod tests {
     use std::sync::{Arc, PoisonError};
 
     use margay_domain::role::LogTypeAccess;
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -216,7 +220,7 @@ mod tests {
     async fn the_lake_is_told_limits_access_and_the_present() {
         let world = Arc::new(World { log_types: LogTypeAccess::Deny(vec!["A".to_owned()]), ..world(1) });
         let context = World::context_of(&world);
-        query(&context, json!({ "timeout": 7, "max_rows": 5, "database_name": "db" })).await;
+        query(&context, json!({ "timeout": 7, "limit": 5, "database": "db" })).await;
         let queries = world.queries.lock().unwrap_or_else(PoisonError::into_inner);
         let request = queries.first().unwrap();
         assert_eq!((request.max_rows, request.offset, request.database.as_str()), (5, 0, "db"));
@@ -229,9 +233,9 @@ mod tests {
     async fn pages_follow_each_other_with_the_same_present() {
         let world = Arc::new(world(5));
         let context = World::context_of(&world);
-        let first = query(&context, json!({ "max_rows": 3 })).await;
+        let first = query(&context, json!({ "limit": 3 })).await;
         assert_eq!(first["results_truncated"], true);
-        let second = query(&context, json!({ "max_rows": 9, "cursor": first["next_cursor"] })).await;
+        let second = query(&context, json!({ "limit": 9, "cursor": first["next_cursor"] })).await;
         assert_eq!(second["results"], json!([{ "n": 3 }, { "n": 4 }]));
         assert_eq!(second["has_next_page"], false);
         let queries = world.queries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -245,7 +249,7 @@ mod tests {
         let cursor = &first["next_cursor"];
         for other in [
             json!({ "sql": "SELECT 1", "cursor": cursor }),
-            json!({ "sql": SQL, "database_name": "other", "cursor": cursor }),
+            json!({ "sql": SQL, "database": "other", "cursor": cursor }),
         ] {
             let error = fakes::refused(QueryDataLake, &context, other).await;
             assert!(error.message.contains("cursor does not belong to this query"));
@@ -254,17 +258,84 @@ mod tests {
 
     #[tokio::test]
     async fn large_answers_are_cut_and_say_so() {
-        let row = |n: usize| fakes::object(json!({ "n": n, "blob": "x".repeat(fakes::MAX_RESULT_BYTES / 2 - 100) }));
+        let row =
+            |n: usize| fakes::object(json!({ "n": n, "blob": "x".repeat(fakes::MAX_RESULT_BYTES / 16 * 7 - 100) }));
         let context = World { rows: (0..3).map(row).collect(), ..World::new() }.context();
         let first = query(&context, json!({})).await;
         assert_eq!((&first["rows_returned"], &first["results_truncated"]), (&json!(2), &json!(true)));
         assert!(first["message"].as_str().unwrap().contains("cut at the size"));
         let second = query(&context, json!({ "cursor": first["next_cursor"] })).await;
         assert_eq!(second["results"][0]["n"], 2);
+    }
 
-        let huge = fakes::object(json!({ "blob": "x".repeat(fakes::MAX_RESULT_BYTES) }));
-        let context = World { rows: vec![huge], ..World::new() }.context();
-        assert_eq!(fakes::refused(QueryDataLake, &context, json!({ "sql": SQL })).await.code, "too_large");
+    #[tokio::test]
+    async fn a_row_that_is_too_large_is_cut_and_hides_nothing() {
+        let row = |n: usize, bytes: usize| fakes::object(json!({ "n": n, "blob": "x".repeat(bytes) }));
+        let rows = vec![row(0, 5 * fakes::MAX_RESULT_BYTES), row(1, 10)];
+        let context = World { rows, ..World::new() }.context();
+        let first = query(&context, json!({})).await;
+        assert_eq!((&first["rows_returned"], &first["results"][0]["n"]), (&json!(1), &json!(0)));
+        assert_eq!(first["truncated_fields"], json!(["blob"]));
+        let mark = format!("x… [cut: {} characters in all]", 5 * fakes::MAX_RESULT_BYTES);
+        assert!(first["results"][0]["blob"].as_str().unwrap().ends_with(&mark));
+        assert!(size::json_bytes(&first) <= fakes::MAX_RESULT_BYTES);
+        let second = query(&context, json!({ "cursor": first["next_cursor"] })).await;
+        assert_eq!((&second["results"][0]["n"], &second["has_next_page"]), (&json!(1), &json!(false)));
+        assert!(second.get("truncated_fields").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_limit_that_is_too_high_is_lowered_and_said() {
+        let answer = query(&world(1).context(), json!({ "max_rows": 1000, "timeout": "600" })).await;
+        assert_eq!(
+            answer["notes"],
+            json!([
+                "limit was lowered from 1000 to 999, its maximum.",
+                "timeout was lowered from 600 to 300, its maximum."
+            ])
+        );
+    }
+
+    #[test]
+    fn a_fence_is_no_part_of_the_statement() {
+        for fenced in
+            ["```sql\nSELECT 1\n```", " ```\nSELECT 1\n``` \n", "```SELECT 1```", "```SQL SELECT 1```", "SELECT 1"]
+        {
+            assert_eq!(unfenced(fenced), "SELECT 1", "{fenced}");
+        }
+        for other in ["SELECT '```'", "```sql\nSELECT 1", " SELECT 1 "] {
+            assert_eq!(unfenced(other), other);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Whatever the sizes of rows, answers are within their bound, and paging reaches every row.
+        #[test]
+        fn paging_reaches_every_row(sizes in prop::collection::vec(0_usize..9000, 1..12)) {
+            let rows: Vec<JsonObject> = sizes
+                .iter()
+                .enumerate()
+                .map(|(n, size)| fakes::object(json!({ "n": n, "blob": "\u{202e}".repeat(*size) })))
+                .collect();
+            let mut context = World { rows, ..World::new() }.context();
+            context.ports.max_result_bytes = 8192;
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let (mut seen, mut cursor) = (Vec::new(), Value::Null);
+            loop {
+                let answer = runtime.block_on(query(&context, json!({ "cursor": cursor })));
+                prop_assert!(size::json_bytes(&answer) <= 8192, "{}", size::json_bytes(&answer));
+                let results = answer["results"].as_array().unwrap();
+                prop_assert!(!results.is_empty());
+                seen.extend(results.iter().filter_map(|row| row["n"].as_u64()));
+                cursor = answer["next_cursor"].clone();
+                if cursor.is_null() {
+                    break;
+                }
+            }
+            prop_assert_eq!(seen, (0..sizes.len() as u64).collect::<Vec<_>>());
+        }
     }
 
     #[tokio::test]
@@ -277,8 +348,14 @@ mod tests {
         );
         for (arguments, message) in [
             (json!({ "sql": " " }), "sql must not be empty."),
-            (json!({ "sql": SQL, "max_rows": 1000 }), "max_rows must be from 1 to 999."),
-            (json!({ "sql": SQL, "timeout": 301 }), "timeout must be from 1 to 300."),
+            (
+                json!({ "sql": SQL, "max_rows": -1 }),
+                "limit must be a whole number from 1 to 999; you sent the number -1.",
+            ),
+            (
+                json!({ "sql": SQL, "timeout": 0.5 }),
+                "timeout must be a whole number from 1 to 300; you sent the number 0.5.",
+            ),
             (json!({ "sql": "x".repeat(MAX_SQL_BYTES + 1) }), "sql must not be longer than 100 KB."),
         ] {
             let error = fakes::refused(QueryDataLake, &context, arguments).await;

@@ -44,34 +44,34 @@ pub(crate) struct SearchIndicators;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// Values such as 203.0.113.9 or ana@example.com.
     #[schemars(length(min = 1, max = 20))]
     indicators: Vec<String>,
     /// ISO-8601. Default: 24 hours before end_date.
     start_date: Option<String>,
     /// Exclusive. Default: now.
     end_date: Option<String>,
-    /// A p_any_ column, such as p_any_usernames. Default: by the shape of each value.
+    /// The column to look in. Default: by the shape of each value.
+    #[schemars(extend("enum" = Column::NAMES))]
     indicator_name: Option<String>,
     /// Names such as AWS.CloudTrail. Default: all.
     #[schemars(length(max = 50))]
     log_types: Option<Vec<String>>,
     /// Newest events shown; default 50.
     #[schemars(range(min = 1, max = 200))]
-    max_events: Option<i64>,
+    limit: Option<i64>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
     indicators: Vec<Hits>,
-    /// Most events first. Timelines are by hour, beyond 48 hours by day (UTC).
+    /// Most events first. Timelines are by hour or by day (UTC).
     matches: Vec<Match>,
     total_events: u64,
-    /// The oldest events were not counted: all numbers are lower bounds.
+    /// All numbers are lower bounds.
     counts_are_partial: bool,
     searched: Range,
-    /// The newest, with the columns that hold an indicator.
     events: Vec<JsonObject>,
-    /// Not all events are shown.
     truncated: bool,
     hint: String,
 }
@@ -95,14 +95,14 @@ struct Range {
 impl TypedTool for SearchIndicators {
     const NAME: &'static str = "search_indicators";
     const TITLE: &'static str = "Search for indicators";
-    const DESCRIPTION: &'static str = "Finds events of all log types that hold any of 1 to 20 values, such as IP addresses, domains, e-mail addresses, hashes, user names or ARNs, compared as a whole with the p_any_ columns. Tells which occur, where, how often and when, with the newest events (50; at most 200). Covers the last 24 hours by default, at most 31 days at once. Next: query_data_lake with the SQL in `hint`.";
+    const DESCRIPTION: &'static str = "Finds events of all log types that hold any of these values (IP addresses, domains, e-mail addresses, hashes, user names, ARNs ...), compared as a whole with the p_any_ columns. Tells which occur, where, how often and when, with the newest events. Covers the last 24 hours by default, at most 31 days. Next: query_data_lake with the SQL in `hint`.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::DataAnalyticsRead]);
     const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
-        let max_events = usize::from(arguments::number("max_events", input.max_events, 50, 1..=200)?);
+        let limit = usize::from(arguments::number("limit", input.limit, 50, 1..=200)?);
         let (start, end) = arguments::range(input.start_date, input.end_date)?;
         let (from, until) = span(start, end, context.ports.clock.now())?;
         let column = arguments::optional(input.indicator_name).map(|name| Column::parse(&name)).transpose()?;
@@ -110,13 +110,15 @@ impl TypedTool for SearchIndicators {
         let search = Search { indicators, tables: tables(context, input.log_types).await?, from, until };
         let counts = query(context, search.counts(), MAX_COUNTS).await?;
         let mut found = matches::read(&counts.rows, search.indicators.len());
-        let newest =
-            if found.total == 0 { Vec::new() } else { query(context, search.newest(), max_events).await?.rows };
-        let (left_out, mut budget) = found.fit(context.ports.max_result_bytes);
+        let newest = if found.total == 0 { Vec::new() } else { query(context, search.newest(), limit).await?.rows };
+        let (left_out, mut budget) = found.fit(context.ports.row_bytes());
+        // Always the newest one, however large.
         let events: Vec<JsonObject> = newest
             .into_iter()
             .map(|event| matching(event, &search.indicators))
-            .take_while(|event| budget.take(event))
+            .enumerate()
+            .take_while(|(at, event)| budget.take(event) || *at == 0)
+            .map(|(_, event)| event)
             .collect();
         let all_shown = u64::try_from(events.len()).is_ok_and(|shown| shown >= found.total);
         Ok(Output {
@@ -221,6 +223,7 @@ async fn query(context: &ToolContext, sql: String, max_rows: usize) -> Result<Qu
         timeout: TIMEOUT,
         now: context.ports.clock.now(),
         log_types: context.principal.role.log_types.clone(),
+        person: Some(context.principal.user.id.clone()),
     };
     Ok(context.ports.lake.query(request).await?)
 }
@@ -335,7 +338,7 @@ mod tests {
             "log_types": ["okta.systemlog", "Okta.SystemLog", " okta_systemlog "],
             "start_date": "2026-02-10",
             "end_date": "2026-03-01",
-            "max_events": 7,
+            "limit": 7,
         });
         let answer = search(&world, arguments).await;
         assert_eq!((&answer["truncated"], &answer["searched"]["defaulted"]), (&json!(false), &json!(false)));
@@ -464,7 +467,10 @@ mod tests {
             (json!({ "indicators": [] }), "indicators must hold from 1 to 20 values."),
             (json!({ "indicators": [" "] }), "indicators must hold from 1 to 20 values."),
             (json!({ "indicators": many }), "indicators must hold from 1 to 20 values."),
-            (json!({ "indicators": ["a"], "max_events": 0 }), "max_events must be from 1 to 200."),
+            (
+                json!({ "indicators": ["a"], "limit": 0 }),
+                "limit must be a whole number from 1 to 200; you sent the number 0.",
+            ),
             (json!({ "indicators": ["a"], "log_types": log_types }), "log_types must hold at most 50 names."),
             (json!({ "indicators": ["a"], "start_date": "2026-03-11" }), "start_date must be earlier than now."),
             (

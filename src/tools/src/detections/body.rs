@@ -1,12 +1,13 @@
 //! Source texts in answers.
 
-/// The source, cut if it is longer than `bytes`, and then what to say about it.
+use crate::cut;
+
+/// The source, cut if it is longer than `bytes` as JSON, and then what to say about it.
 pub(crate) fn shortened(source: &str, bytes: usize) -> (String, Option<String>) {
-    let end = source.floor_char_boundary(bytes);
-    let shown = source.get(..end).unwrap_or_default().to_owned();
-    let hint = (end < source.len())
-        .then(|| format!("body holds the first {end} of {} bytes; no tool shows the rest.", source.len()));
-    (shown, hint)
+    let shown = cut::beginning(source, bytes);
+    let hint = (shown.len() < source.len())
+        .then(|| format!("body holds the first {} of {} bytes; no tool shows the rest.", shown.len(), source.len()));
+    (shown.to_owned(), hint)
 }
 
 #[cfg(test)]

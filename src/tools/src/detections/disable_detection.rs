@@ -12,7 +12,7 @@ pub(crate) struct DisableDetection;
 impl TypedTool for DisableDetection {
     const NAME: &'static str = "disable_detection";
     const TITLE: &'static str = "Disable a detection";
-    const DESCRIPTION: &'static str = "Disables a detection: it no longer runs, and there are no alerts from it until enable_detection or an import enables it again. Policies need Manage Policies, the others Manage Rules. Disabling a disabled one changes nothing. list_detections finds ids.";
+    const DESCRIPTION: &'static str = "Disables a detection: it raises no alerts until enable_detection or an import enables it again. Policies need Manage Policies, the others Manage Rules. list_detections finds ids.";
     const REQUIRES: Requirement = switch::EITHER;
     const HINTS: Hints = Hints::SET;
     type Input = Input;

@@ -12,7 +12,7 @@ pub(crate) struct EnableDetection;
 impl TypedTool for EnableDetection {
     const NAME: &'static str = "enable_detection";
     const TITLE: &'static str = "Enable a detection";
-    const DESCRIPTION: &'static str = "Enables a detection, so that it runs and raises alerts again. Policies need Manage Policies, the others Manage Rules. Enabling an enabled one changes nothing. list_detections finds ids; disable_detection undoes it.";
+    const DESCRIPTION: &'static str = "Enables a detection, so that it raises alerts again. Policies need Manage Policies, the others Manage Rules. list_detections finds ids; disable_detection undoes it.";
     const REQUIRES: Requirement = switch::EITHER;
     const HINTS: Hints = Hints::SET;
     type Input = Input;

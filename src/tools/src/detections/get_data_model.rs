@@ -17,6 +17,7 @@ pub(crate) struct GetDataModel;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// An id from list_data_models.
     #[schemars(length(min = 1))]
     data_model_id: String,
 }
@@ -26,7 +27,6 @@ pub(crate) struct Output {
     /// As in list_data_models, and body.
     #[schemars(with = "JsonObject")]
     data_model: DataModelDetails,
-    /// Whether body is only the beginning.
     truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Output {
 impl TypedTool for GetDataModel {
     const NAME: &'static str = "get_data_model";
     const TITLE: &'static str = "Get a data model";
-    const DESCRIPTION: &'static str = "Shows one data model: its log types, its mappings from names to fields of events, and the Python source (body) of the methods among them. list_data_models finds ids.";
+    const DESCRIPTION: &'static str = "Shows one data model: log types, mappings from names to fields of events, and the Python source (body) of methods.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::RuleRead]);
     type Input = Input;
     type Output = Output;
@@ -49,7 +49,7 @@ impl TypedTool for GetDataModel {
                 arguments::shown(id)
             ))
         })?;
-        let (body, hint) = body::shortened(&found.body, context.ports.max_result_bytes);
+        let (body, hint) = body::shortened(&found.body, context.ports.row_bytes());
         Ok(Output { data_model: DataModelDetails::new(&found, body), truncated: hint.is_some(), hint })
     }
 
@@ -89,9 +89,9 @@ mod tests {
     #[tokio::test]
     async fn a_source_that_is_too_large_is_cut_and_the_answer_says_so() {
         let answer = fakes::call(GetDataModel, &context(), json!({ "data_model_id": "large" })).await.unwrap();
-        assert_eq!(answer["data_model"]["body"].as_str().unwrap().len(), fakes::MAX_RESULT_BYTES);
+        assert_eq!(answer["data_model"]["body"].as_str().unwrap().len(), fakes::MAX_RESULT_BYTES / 8 * 7);
         assert_eq!(answer["truncated"], true);
-        assert!(answer["hint"].as_str().unwrap().starts_with("body holds the first 400000 of 400001 bytes"));
+        assert!(answer["hint"].as_str().unwrap().starts_with("body holds the first 64512 of 73729 bytes"));
     }
 
     #[tokio::test]

@@ -21,8 +21,9 @@ pub(crate) struct Input {
     /// For example AWS.Root.Login.
     #[schemars(length(min = 1))]
     detection_id: String,
-    /// rules, simple_rules, scheduled_rules, correlation_rules, policies. Default: whatever type it is.
-    detection_type: Option<Vec<String>>,
+    /// Default: whatever type it is.
+    #[schemars(extend("enum" = ["rules", "simple_rules", "scheduled_rules", "correlation_rules", "policies"]))]
+    detection_types: Option<Vec<String>>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -41,7 +42,7 @@ pub(crate) struct Output {
 impl TypedTool for GetDetection {
     const NAME: &'static str = "get_detection";
     const TITLE: &'static str = "Get a detection";
-    const DESCRIPTION: &'static str = "Shows one detection with its source (body), runbook and unit tests, whatever its type. The object stands under rule, simple_rule, scheduled_rule, correlation_rule or policy. Policies need View Policies, the others View Rules. list_detections finds ids.";
+    const DESCRIPTION: &'static str = "Shows one detection with source (body), runbook and unit tests, under rule, simple_rule, scheduled_rule, correlation_rule or policy. Policies need View Policies, the others View Rules. list_detections finds ids.";
     const REQUIRES: Requirement = super::EITHER;
     type Input = Input;
     type Output = Output;
@@ -49,8 +50,7 @@ impl TypedTool for GetDetection {
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
         let effective = context.principal.effective();
         let id = arguments::required("detection_id", &input.detection_id)?;
-        let kinds = super::requested(effective, input.detection_type, "detection_type")?
-            .unwrap_or_else(|| super::readable(effective));
+        let kinds = super::requested(effective, input.detection_types)?.unwrap_or_else(|| super::readable(effective));
         // Promise 1: one of a kind that may not be read is as good as none, so that nothing tells that it exists.
         let detection = context
             .ports
@@ -60,14 +60,14 @@ impl TypedTool for GetDetection {
             .filter(|detection| kinds.contains(&detection.kind))
             .ok_or_else(|| {
                 ToolError::not_found(format!(
-                    "No detection found with ID {} in any of the specified types: [{}]. list_detections with name_contains finds ids.",
+                    "No detection found with ID {} in any of the specified types: [{}]. list_detections with contains finds ids.",
                     arguments::shown(id),
                     super::names(&kinds)
                 ))
             })?;
-        let half = context.ports.max_result_bytes / 2;
+        let half = context.ports.row_bytes() / 2;
         let (body, cut_body) = body::shortened(&detection.body, half);
-        let tests = size::fitting(&detection.tests, half);
+        let tests = size::fitting(&detection.tests, half).max(1).min(detection.tests.len());
         let cut_tests = (tests < detection.tests.len())
             .then(|| format!("tests holds the first {tests} of {}.", detection.tests.len()));
         let hints: Vec<String> = cut_body.into_iter().chain(cut_tests).collect();
@@ -112,12 +112,12 @@ mod tests {
         large.tests = vec![json!({ "Log": "y".repeat(fakes::MAX_RESULT_BYTES / 3) }); 3];
         world.detections = vec![large];
         let answer = fakes::call(GetDetection, &world.context(), json!({ "detection_id": "R" })).await.unwrap();
-        assert_eq!(answer["rule"]["body"].as_str().unwrap().len(), fakes::MAX_RESULT_BYTES / 2);
+        assert_eq!(answer["rule"]["body"].as_str().unwrap().len(), fakes::MAX_RESULT_BYTES / 16 * 7);
         assert_eq!(answer["rule"]["tests"].as_array().unwrap().len(), 1);
         assert_eq!(answer["truncated"], true);
         let hint = answer["hint"].as_str().unwrap();
         assert!(
-            hint.contains("the first 200000 of 400000 bytes") && hint.ends_with("tests holds the first 1 of 3."),
+            hint.contains("the first 32256 of 73728 bytes") && hint.ends_with("tests holds the first 1 of 3."),
             "{hint}"
         );
     }
@@ -141,7 +141,7 @@ mod tests {
         let unknown = fakes::refused(GetDetection, &context, json!({ "detection_id": "Q" })).await;
         assert_eq!(hidden.code, "not_found");
         assert_eq!(hidden.message.replace(" P ", " Q "), unknown.message);
-        let asked = json!({ "detection_id": "P", "detection_type": ["policies"] });
+        let asked = json!({ "detection_id": "P", "detection_types": ["policies"] });
         let denied = fakes::refused(GetDetection, &context, asked).await;
         assert_eq!(denied.code, "permission_denied");
         assert!(denied.message.contains("View Policies (PolicyRead)"));
@@ -150,9 +150,9 @@ mod tests {
     #[tokio::test]
     async fn the_type_limits_the_search() {
         let context = world(PermissionSet::all());
-        let asked = json!({ "detection_id": "R", "detection_type": ["policies"] });
+        let asked = json!({ "detection_id": "R", "detection_types": ["policies"] });
         assert_eq!(fakes::refused(GetDetection, &context, asked).await.code, "not_found");
-        let bad = json!({ "detection_id": "R", "detection_type": ["nope"] });
+        let bad = json!({ "detection_id": "R", "detection_types": ["nope"] });
         assert_eq!(fakes::refused(GetDetection, &context, bad).await.code, "invalid_argument");
     }
 }

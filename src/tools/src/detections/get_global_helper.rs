@@ -17,6 +17,7 @@ pub(crate) struct GetGlobalHelper;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// An id from list_global_helpers.
     #[schemars(length(min = 1))]
     helper_id: String,
 }
@@ -26,7 +27,6 @@ pub(crate) struct Output {
     /// As in list_global_helpers, and body.
     #[schemars(with = "JsonObject")]
     global_helper: GlobalHelperDetails,
-    /// Whether body is only the beginning.
     truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
@@ -36,7 +36,8 @@ pub(crate) struct Output {
 impl TypedTool for GetGlobalHelper {
     const NAME: &'static str = "get_global_helper";
     const TITLE: &'static str = "Get a global helper";
-    const DESCRIPTION: &'static str = "Shows one global helper (Python code that detections import by its id) with its source (body). list_global_helpers finds ids.";
+    const DESCRIPTION: &'static str =
+        "Shows one global helper (Python code that detections import by its id) with its source (body).";
     const REQUIRES: Requirement = Requirement::All(&[Permission::RuleRead]);
     type Input = Input;
     type Output = Output;
@@ -49,7 +50,7 @@ impl TypedTool for GetGlobalHelper {
                 arguments::shown(id)
             ))
         })?;
-        let (body, hint) = body::shortened(&found.body, context.ports.max_result_bytes);
+        let (body, hint) = body::shortened(&found.body, context.ports.row_bytes());
         Ok(Output { global_helper: GlobalHelperDetails::new(&found, body), truncated: hint.is_some(), hint })
     }
 
@@ -87,9 +88,9 @@ mod tests {
     #[tokio::test]
     async fn a_source_that_is_too_large_is_cut_and_the_answer_says_so() {
         let answer = fakes::call(GetGlobalHelper, &context(), json!({ "helper_id": "large" })).await.unwrap();
-        assert_eq!(answer["global_helper"]["body"].as_str().unwrap().len(), fakes::MAX_RESULT_BYTES);
+        assert_eq!(answer["global_helper"]["body"].as_str().unwrap().len(), fakes::MAX_RESULT_BYTES / 8 * 7);
         assert_eq!(answer["truncated"], true);
-        assert!(answer["hint"].as_str().unwrap().starts_with("body holds the first 400000 of 400001 bytes"));
+        assert!(answer["hint"].as_str().unwrap().starts_with("body holds the first 64512 of 73729 bytes"));
     }
 
     #[tokio::test]

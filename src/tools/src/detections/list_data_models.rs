@@ -21,7 +21,7 @@ pub(crate) struct Input {
     /// Default 100.
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<i64>,
-    /// next_cursor of the call before.
+    /// next_cursor of the last answer.
     cursor: Option<String>,
 }
 
@@ -53,7 +53,7 @@ impl TypedTool for ListDataModels {
         let models = context.ports.data_models.list().await?;
         let items: Vec<DataModelObject> = models.iter().map(DataModelObject::new).collect();
         let (data_models, has_next_page) =
-            page::page_of(items, DataModelObject::id, after.as_ref(), limit, context.ports.max_result_bytes);
+            page::page_of(items, DataModelObject::id, after.as_ref(), limit, context.ports.row_bytes());
         let next_cursor = data_models
             .last()
             .filter(|_| has_next_page)
@@ -104,7 +104,7 @@ mod tests {
     async fn bad_arguments_are_refused() {
         let context = World::new().context();
         let limit = fakes::refused(ListDataModels, &context, json!({ "limit": 0 })).await;
-        assert_eq!(limit.message, "limit must be from 1 to 1000.");
+        assert_eq!(limit.message, "limit must be a whole number from 1 to 1000; you sent the number 0.");
         assert_eq!(fakes::refused(ListDataModels, &context, json!({ "cursor": "x" })).await.code, "invalid_argument");
     }
 }

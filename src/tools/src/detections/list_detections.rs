@@ -23,20 +23,23 @@ pub(crate) struct ListDetections;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    /// rules (default), simple_rules, scheduled_rules, correlation_rules, policies.
+    /// Default rules.
+    #[schemars(extend("enum" = ["rules", "simple_rules", "scheduled_rules", "correlation_rules", "policies"]))]
     detection_types: Option<Vec<String>>,
-    /// Part of the id or of the display name; case does not matter.
-    name_contains: Option<String>,
-    /// enabled or disabled. Default: both.
+    /// Part of the id or of the display name, in any case.
+    contains: Option<String>,
+    /// Default: both.
+    #[schemars(extend("enum" = ["enabled", "disabled"]))]
     state: Option<String>,
-    /// CRITICAL, HIGH, MEDIUM, LOW, INFO.
-    severity: Option<Vec<String>>,
-    /// Any of these tags; case does not matter.
-    tag: Option<Vec<String>>,
-    /// Any of these log types. Only for rules, simple_rules, correlation_rules.
-    log_type: Option<Vec<String>>,
-    /// Any of these resource types. Only for policies.
-    resource_type: Option<Vec<String>>,
+    /// Any of these. Default: all.
+    #[schemars(extend("enum" = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"]))]
+    severities: Option<Vec<String>>,
+    /// Any of these tags, in any case.
+    tags: Option<Vec<String>>,
+    /// Any of these. Only for rules, simple_rules, correlation_rules.
+    log_types: Option<Vec<String>>,
+    /// Any of these. Only for policies.
+    resource_types: Option<Vec<String>>,
     /// User id.
     created_by: Option<String>,
     /// User id.
@@ -44,7 +47,7 @@ pub(crate) struct Input {
     /// Per type; default 100.
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<i64>,
-    /// next_cursor of the same call before; only with one type.
+    /// next_cursor of the last answer; only with one type.
     cursor: Option<String>,
 }
 
@@ -54,14 +57,13 @@ pub(crate) struct Output {
     #[serde(flatten)]
     detections: BTreeMap<&'static str, Vec<DetectionObject>>,
     pages: Vec<KindPage>,
-    /// How many match, over all requested types and pages.
+    /// Of all types and pages.
     total_all_detections: usize,
-    /// Whether any type has more.
     has_next_page: bool,
     /// With one requested type only.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
-    /// Without filters: how many there are of each type that may be read.
+    /// Of each type, without filters.
     available: BTreeMap<&'static str, Available>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
@@ -70,7 +72,7 @@ pub(crate) struct Output {
 #[derive(Serialize, JsonSchema)]
 struct KindPage {
     detection_type: &'static str,
-    /// How many match on all pages.
+    /// On all pages.
     total: usize,
     returned: usize,
     has_next_page: bool,
@@ -86,12 +88,12 @@ struct Available {
 #[derive(Serialize)]
 struct Filter {
     kinds: Vec<DetectionKind>,
-    name_contains: Option<String>,
+    contains: Option<String>,
     enabled: Option<bool>,
-    severity: Vec<Severity>,
-    tag: Vec<String>,
-    log_type: Vec<String>,
-    resource_type: Vec<String>,
+    severities: Vec<Severity>,
+    tags: Vec<String>,
+    log_types: Vec<String>,
+    resource_types: Vec<String>,
     created_by: Option<String>,
     last_modified_by: Option<String>,
 }
@@ -100,7 +102,7 @@ struct Filter {
 impl TypedTool for ListDetections {
     const NAME: &'static str = "list_detections";
     const TITLE: &'static str = "List detections";
-    const DESCRIPTION: &'static str = "Lists detections without their source, by id, 100 per type (at most 1000). Types: rules, simple_rules, scheduled_rules, correlation_rules, policies; policies need View Policies, the others View Rules. `available` counts all that this connection may read. Next: get_detection for source and tests.";
+    const DESCRIPTION: &'static str = "Lists detections without their source, by id, 100 per type. Policies need View Policies, the others View Rules. `available` counts all that this connection may read. Next: get_detection for source and tests.";
     const REQUIRES: Requirement = super::EITHER;
     type Input = Input;
     type Output = Output;
@@ -110,7 +112,7 @@ impl TypedTool for ListDetections {
         let limit = usize::from(arguments::number("limit", input.limit, 100, 1..=1000)?);
         let readable = super::readable(effective);
         // Rules come first in the catalogue; somebody who may read policies only gets those.
-        let kinds = super::requested(effective, input.detection_types, "detection_type")?
+        let kinds = super::requested(effective, input.detection_types)?
             .unwrap_or_else(|| readable.first().copied().into_iter().collect());
         let cursor = arguments::optional(input.cursor);
         if cursor.is_some() && kinds.len() > 1 {
@@ -119,12 +121,12 @@ impl TypedTool for ListDetections {
             ));
         }
         let filter = Filter {
-            name_contains: arguments::optional(input.name_contains).map(|part| part.to_lowercase()),
+            contains: arguments::optional(input.contains).map(|part| part.to_lowercase()),
             enabled: enabled(arguments::optional(input.state))?,
-            severity: arguments::words("severity", input.severity, Severity::ALL, Severity::as_str)?,
-            tag: arguments::list(input.tag),
-            log_type: arguments::list(input.log_type),
-            resource_type: arguments::list(input.resource_type),
+            severities: arguments::words("severities", input.severities, Severity::ALL, Severity::as_str)?,
+            tags: arguments::list(input.tags),
+            log_types: arguments::list(input.log_types),
+            resource_types: arguments::list(input.resource_types),
             created_by: arguments::optional(input.created_by),
             last_modified_by: arguments::optional(input.last_modified_by),
             kinds,
@@ -137,7 +139,7 @@ impl TypedTool for ListDetections {
         let available = count(&readable, &all);
         all.retain(|detection| filter.matches(detection));
 
-        let budget = context.ports.max_result_bytes / filter.kinds.len().max(1);
+        let budget = context.ports.row_bytes() / filter.kinds.len().max(1);
         let mut detections = BTreeMap::new();
         let mut pages = Vec::new();
         for kind in &filter.kinds {
@@ -174,15 +176,13 @@ impl Filter {
         let reads_logs = |kind: &DetectionKind| {
             matches!(kind, DetectionKind::Rule | DetectionKind::SimpleRule | DetectionKind::CorrelationRule)
         };
-        if !self.log_type.is_empty() && !self.kinds.iter().all(reads_logs) {
+        if !self.log_types.is_empty() && !self.kinds.iter().all(reads_logs) {
             return Err(ToolError::invalid_argument(
-                "log_type parameter is only valid for 'rules', 'simple_rules' and 'correlation_rules' detection types.",
+                "log_types is only valid for 'rules', 'simple_rules' and 'correlation_rules' detection types.",
             ));
         }
-        if !self.resource_type.is_empty() && self.kinds.iter().any(|kind| *kind != DetectionKind::Policy) {
-            return Err(ToolError::invalid_argument(
-                "resource_type parameter is only valid for 'policies' detection type.",
-            ));
+        if !self.resource_types.is_empty() && self.kinds.iter().any(|kind| *kind != DetectionKind::Policy) {
+            return Err(ToolError::invalid_argument("resource_types is only valid for 'policies' detection type."));
         }
         Ok(())
     }
@@ -190,13 +190,13 @@ impl Filter {
     fn matches(&self, detection: &Detection) -> bool {
         self.kinds.contains(&detection.kind)
             && self.enabled.is_none_or(|enabled| detection.enabled == enabled)
-            && (self.severity.is_empty() || self.severity.contains(&detection.severity))
-            && any(&self.tag, &detection.tags)
-            && any(&self.log_type, &detection.log_types)
-            && any(&self.resource_type, &detection.resource_types)
+            && (self.severities.is_empty() || self.severities.contains(&detection.severity))
+            && any(&self.tags, &detection.tags)
+            && any(&self.log_types, &detection.log_types)
+            && any(&self.resource_types, &detection.resource_types)
             && (self.created_by.is_none() || self.created_by == detection.created_by)
             && (self.last_modified_by.is_none() || self.last_modified_by == detection.last_modified_by)
-            && self.name_contains.as_ref().is_none_or(|part| {
+            && self.contains.as_ref().is_none_or(|part| {
                 detection.id.to_lowercase().contains(part) || detection.display_name.to_lowercase().contains(part)
             })
     }
@@ -247,7 +247,7 @@ fn hint(pages: &[KindPage]) -> Option<String> {
         return None;
     }
     let how = if pages.len() > 1 { "ask for one type at a time to page" } else { "go on with next_cursor" };
-    Some(format!("There are more {}: {how}, or narrow with name_contains, severity, tag or state.", cut.join(", ")))
+    Some(format!("There are more {}: {how}, or narrow with contains, severities, tags or state.", cut.join(", ")))
 }
 
 #[cfg(test)]
@@ -305,16 +305,16 @@ mod tests {
 
     #[tokio::test]
     async fn filters_narrow() {
-        assert_eq!(ids("rules", json!({ "name_contains": "root" })).await, ["AWS.Root.Login"]);
-        assert_eq!(ids("rules", json!({ "name_contains": "NAME OF OKTA" })).await, ["Okta.Admin.Granted"]);
+        assert_eq!(ids("rules", json!({ "contains": "root" })).await, ["AWS.Root.Login"]);
+        assert_eq!(ids("rules", json!({ "contains": "NAME OF OKTA" })).await, ["Okta.Admin.Granted"]);
         assert_eq!(ids("rules", json!({ "state": "Disabled" })).await, ["Okta.Admin.Granted"]);
-        assert_eq!(ids("rules", json!({ "severity": ["high"] })).await, ["AWS.Root.Login"]);
-        assert_eq!(ids("rules", json!({ "tag": ["iam"] })).await, ["AWS.Root.Login"]);
-        assert_eq!(ids("rules", json!({ "log_type": ["AWS.CloudTrail"] })).await, ["AWS.Root.Login"]);
+        assert_eq!(ids("rules", json!({ "severities": ["high"] })).await, ["AWS.Root.Login"]);
+        assert_eq!(ids("rules", json!({ "tags": ["iam"] })).await, ["AWS.Root.Login"]);
+        assert_eq!(ids("rules", json!({ "log_types": ["AWS.CloudTrail"] })).await, ["AWS.Root.Login"]);
         assert_eq!(ids("rules", json!({ "created_by": "usr_ana" })).await, ["Okta.Admin.Granted"]);
         assert_eq!(ids("rules", json!({ "last_modified_by": "usr_bo" })).await, ["Okta.Admin.Granted"]);
         assert!(ids("rules", json!({ "last_modified_by": "usr_ana" })).await.is_empty());
-        let policies = json!({ "detection_types": ["policies"], "resource_type": ["AWS.S3.Bucket"] });
+        let policies = json!({ "detection_types": ["policies"], "resource_types": ["AWS.S3.Bucket"] });
         assert_eq!(ids("policies", policies).await, ["AWS.S3.Public"]);
         let correlation = json!({ "detection_types": ["correlation_rules", "simple_rules"] });
         assert_eq!(ids("correlation_rules", correlation).await, ["Story.One"]);
@@ -365,21 +365,21 @@ mod tests {
     async fn bad_arguments_say_what_is_valid() {
         let context = world().context();
         for (arguments, message) in [
-            (json!({ "detection_types": [] }), "At least one detection type must be specified."),
+            (json!({ "detection_types": [] }), "detection_types must hold at least one type, or be left out."),
             (
                 json!({ "detection_types": ["rule"] }),
-                "Invalid detection_type 'rule'. Must be one of: correlation_rules, policies, rules, scheduled_rules, simple_rules",
+                "Invalid detection_types 'rule'. Must be one of: correlation_rules, policies, rules, scheduled_rules, simple_rules",
             ),
             (json!({ "state": "on" }), "Invalid state 'on'. Must be one of: disabled, enabled"),
             (
-                json!({ "resource_type": ["AWS.S3.Bucket"] }),
-                "resource_type parameter is only valid for 'policies' detection type.",
+                json!({ "resource_types": ["AWS.S3.Bucket"] }),
+                "resource_types is only valid for 'policies' detection type.",
             ),
             (
-                json!({ "detection_types": ["policies"], "log_type": ["AWS.CloudTrail"] }),
-                "log_type parameter is only valid for 'rules', 'simple_rules' and 'correlation_rules' detection types.",
+                json!({ "detection_types": ["policies"], "log_types": ["AWS.CloudTrail"] }),
+                "log_types is only valid for 'rules', 'simple_rules' and 'correlation_rules' detection types.",
             ),
-            (json!({ "limit": 1001 }), "limit must be from 1 to 1000."),
+            (json!({ "limit": 0 }), "limit must be a whole number from 1 to 1000; you sent the number 0."),
             (
                 json!({ "detection_types": ["rules", "policies"], "cursor": "x" }),
                 "Cursor pagination is not supported when querying multiple detection types. Please query one type at a time for pagination.",

@@ -18,8 +18,8 @@ pub(crate) struct ListGlobalHelpers;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    /// Part of the id or of the description; case does not matter.
-    name_contains: Option<String>,
+    /// Part of the id or of the description, in any case.
+    contains: Option<String>,
     /// User id.
     created_by: Option<String>,
     /// User id.
@@ -27,14 +27,14 @@ pub(crate) struct Input {
     /// Default 100.
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<i64>,
-    /// next_cursor of the same call before.
+    /// next_cursor of the last answer.
     cursor: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
     global_helpers: Vec<GlobalHelperObject>,
-    /// How many match on all pages.
+    /// On all pages.
     total_global_helpers: usize,
     has_next_page: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +44,7 @@ pub(crate) struct Output {
 /// What was asked; a cursor is bound to it.
 #[derive(Serialize)]
 struct Filter {
-    name_contains: Option<String>,
+    contains: Option<String>,
     created_by: Option<String>,
     last_modified_by: Option<String>,
 }
@@ -61,7 +61,7 @@ impl TypedTool for ListGlobalHelpers {
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
         let limit = usize::from(arguments::number("limit", input.limit, 100, 1..=1000)?);
         let filter = Filter {
-            name_contains: arguments::optional(input.name_contains).map(|part| part.to_lowercase()),
+            contains: arguments::optional(input.contains).map(|part| part.to_lowercase()),
             created_by: arguments::optional(input.created_by),
             last_modified_by: arguments::optional(input.last_modified_by),
         };
@@ -72,7 +72,7 @@ impl TypedTool for ListGlobalHelpers {
         helpers.retain(|helper| filter.matches(helper));
         let items: Vec<GlobalHelperObject> = helpers.iter().map(GlobalHelperObject::new).collect();
         let (global_helpers, has_next_page) =
-            page::page_of(items, GlobalHelperObject::id, after.as_ref(), limit, context.ports.max_result_bytes);
+            page::page_of(items, GlobalHelperObject::id, after.as_ref(), limit, context.ports.row_bytes());
         let next_cursor = global_helpers
             .last()
             .filter(|_| has_next_page)
@@ -90,7 +90,7 @@ impl Filter {
     fn matches(&self, helper: &GlobalHelper) -> bool {
         (self.created_by.is_none() || self.created_by == helper.created_by)
             && (self.last_modified_by.is_none() || self.last_modified_by == helper.last_modified_by)
-            && self.name_contains.as_ref().is_none_or(|part| {
+            && self.contains.as_ref().is_none_or(|part| {
                 helper.id.to_lowercase().contains(part) || helper.description.to_lowercase().contains(part)
             })
     }
@@ -125,8 +125,8 @@ mod tests {
     #[tokio::test]
     async fn filters_narrow() {
         assert_eq!(ids(json!({})).await, ["aws_helpers", "okta_helpers", "own_helpers"]);
-        assert_eq!(ids(json!({ "name_contains": "OKTA" })).await, ["okta_helpers"]);
-        assert_eq!(ids(json!({ "name_contains": "cloudtrail" })).await, ["aws_helpers"]);
+        assert_eq!(ids(json!({ "contains": "OKTA" })).await, ["okta_helpers"]);
+        assert_eq!(ids(json!({ "contains": "cloudtrail" })).await, ["aws_helpers"]);
         assert_eq!(ids(json!({ "created_by": "usr_ana" })).await, ["own_helpers"]);
         assert_eq!(ids(json!({ "last_modified_by": "usr_bo" })).await, ["own_helpers"]);
         assert!(ids(json!({ "created_by": "usr_bo" })).await.is_empty());
@@ -146,11 +146,11 @@ mod tests {
         assert!(second.get("next_cursor").is_none());
         let none = json!({ "limit": 2, "cursor": "null" });
         assert_eq!(fakes::call(ListGlobalHelpers, &context, none).await.unwrap(), first);
-        for other in ["name_contains", "created_by", "last_modified_by"] {
+        for other in ["contains", "created_by", "last_modified_by"] {
             let foreign = json!({ "limit": 2, "cursor": first["next_cursor"], other: "usr_ana" });
             assert_eq!(fakes::refused(ListGlobalHelpers, &context, foreign).await.code, "invalid_argument");
         }
-        let limit = fakes::refused(ListGlobalHelpers, &context, json!({ "limit": 1001 })).await;
-        assert_eq!(limit.message, "limit must be from 1 to 1000.");
+        let limit = fakes::refused(ListGlobalHelpers, &context, json!({ "limit": 0 })).await;
+        assert_eq!(limit.message, "limit must be a whole number from 1 to 1000; you sent the number 0.");
     }
 }

@@ -19,9 +19,11 @@ pub(crate) const EITHER: Requirement = Requirement::Any(&[Permission::RuleModify
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// An id from list_detections.
     #[schemars(length(min = 1))]
     detection_id: String,
-    /// rules, simple_rules, scheduled_rules, correlation_rules or policies. Default: whatever type it is.
+    /// Default: whatever type it is.
+    #[schemars(extend("enum" = ["rules", "simple_rules", "scheduled_rules", "correlation_rules", "policies"]))]
     detection_type: Option<String>,
 }
 
@@ -47,7 +49,7 @@ pub(crate) async fn switch(context: &ToolContext, input: Input, enabled: bool) -
     let kinds = asked.map_or_else(|| known(effective), |kind| vec![kind]);
     let missing = || {
         ToolError::not_found(format!(
-            "No detection found with ID {} in any of the specified types: [{}]. list_detections with name_contains finds ids.",
+            "No detection found with ID {} in any of the specified types: [{}]. list_detections with contains finds ids.",
             arguments::shown(id),
             super::names(&kinds)
         ))

@@ -17,6 +17,7 @@ pub(crate) struct GetEnrichment;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    /// A name from list_enrichments.
     #[schemars(length(min = 1))]
     name: String,
     /// How many rows to show; default 5.
@@ -29,7 +30,6 @@ pub(crate) struct Output {
     /// As in list_enrichments.
     #[schemars(with = "JsonObject")]
     enrichment: EnrichmentObject,
-    /// The first rows by key; enrichment.row_count says how many there are.
     sample_rows: Vec<JsonObject>,
 }
 
@@ -51,7 +51,7 @@ impl TypedTool for GetEnrichment {
         } else {
             context.ports.enrichments.rows(&table.id).await?.into_iter().take(count).map(|row| row.row).collect()
         };
-        sample_rows.truncate(size::fitting(&sample_rows, context.ports.max_result_bytes));
+        sample_rows.truncate(size::fitting(&sample_rows, context.ports.row_bytes()).max(1));
         Ok(Output { enrichment: EnrichmentObject::new(&table), sample_rows })
     }
 
@@ -89,7 +89,7 @@ mod tests {
         let error = fakes::refused(GetEnrichment, &context(), json!({ "name": "nope" })).await;
         assert_eq!(error.code, "not_found");
         assert_eq!(error.message, "No enrichment found with name: nope. There are: hosts.");
-        let rows = fakes::refused(GetEnrichment, &context(), json!({ "name": "hosts", "sample_rows": 6 })).await;
-        assert_eq!(rows.message, "sample_rows must be from 0 to 5.");
+        let rows = fakes::refused(GetEnrichment, &context(), json!({ "name": "hosts", "sample_rows": -1 })).await;
+        assert_eq!(rows.message, "sample_rows must be a whole number from 0 to 5; you sent the number -1.");
     }
 }

@@ -17,13 +17,12 @@ pub(crate) struct ListEnrichments;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    /// Part of the name or of the description; case does not matter.
-    name_contains: Option<String>,
+    /// Part of the name or of the description, in any case.
+    contains: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// All that match, by name.
     enrichments: Vec<EnrichmentObject>,
     total_enrichments: usize,
 }
@@ -32,13 +31,13 @@ pub(crate) struct Output {
 impl TypedTool for ListEnrichments {
     const NAME: &'static str = "list_enrichments";
     const TITLE: &'static str = "List enrichments";
-    const DESCRIPTION: &'static str = "Lists the enrichments (lookup tables that say more about an address, a domain, a person ...) with their columns and what they match by. All that match are returned at once. Next: lookup_enrichment with values, get_enrichment for sample rows.";
+    const DESCRIPTION: &'static str = "Lists enrichments (lookup tables on addresses, domains, people ...) with their columns and what they match by, all at once. Next: lookup_enrichment with values, get_enrichment for sample rows.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::LookupRead]);
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
-        let part = arguments::optional(input.name_contains).map(|part| part.to_lowercase());
+        let part = arguments::optional(input.contains).map(|part| part.to_lowercase());
         let mut tables = context.ports.enrichments.list().await?;
         tables.retain(|table| {
             part.as_ref().is_none_or(|part| {
@@ -73,7 +72,7 @@ mod tests {
         let all = fakes::call(ListEnrichments, &context, json!({})).await.unwrap();
         assert_eq!(fakes::texts(&all["enrichments"], "name"), ["bad_domains", "office_networks"]);
         assert_eq!(fakes::texts(&all["enrichments"], "match_kind"), ["exact", "cidr"]);
-        let some = fakes::call(ListEnrichments, &context, json!({ "name_contains": "OFFICE" })).await.unwrap();
+        let some = fakes::call(ListEnrichments, &context, json!({ "contains": "OFFICE" })).await.unwrap();
         assert_eq!(some["total_enrichments"], 1);
         let error = fakes::refused(ListEnrichments, &context, json!({ "name": "x" })).await;
         assert_eq!(error.code, "invalid_argument");

@@ -29,7 +29,7 @@ pub(crate) struct LookupEnrichment;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    /// The enrichment.
+    /// A name from list_enrichments.
     #[schemars(length(min = 1))]
     name: String,
     /// Key values; IP addresses or networks if the enrichment matches by cidr.
@@ -41,13 +41,10 @@ pub(crate) struct Input {
 pub(crate) struct Output {
     name: String,
     primary_key: String,
-    /// exact or cidr.
     match_kind: &'static str,
-    /// One for each value.
     results: Vec<Found>,
     matched_values: usize,
     unmatched_values: Vec<String>,
-    /// Rows were left out; see the results.
     truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
@@ -66,7 +63,7 @@ struct Found {
 impl TypedTool for LookupEnrichment {
     const NAME: &'static str = "lookup_enrichment";
     const TITLE: &'static str = "Look values up in an enrichment";
-    const DESCRIPTION: &'static str = "Looks 1 to 50 values up in one enrichment and returns the rows of each (at most 100 per value). Exact enrichments compare the whole key, case included; cidr ones find the networks that contain an address. list_enrichments names them.";
+    const DESCRIPTION: &'static str = "Looks values up in one enrichment and returns the rows of each (at most 100 per value). Exact enrichments compare the whole key, case included; cidr ones find the networks around an address.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::LookupRead]);
     const PROVENANCE: Provenance = Provenance::Untrusted;
     type Input = Input;
@@ -79,9 +76,12 @@ impl TypedTool for LookupEnrichment {
             MatchKind::Exact => exact(context, &table, &values).await?,
             MatchKind::Cidr => within(context, &table, &values).await?,
         };
-        let mut budget = Budget::new(context.ports.max_result_bytes);
+        let mut budget = Budget::new(context.ports.row_bytes());
+        // Always one row, however large.
+        let mut first = true;
+        let mut fits = |row: &JsonObject| budget.take(row) | std::mem::take(&mut first);
         let results: Vec<Found> =
-            values.into_iter().zip(matches).map(|(value, rows)| found(value, rows, &mut budget)).collect();
+            values.into_iter().zip(matches).map(|(value, rows)| found(value, rows, &mut fits)).collect();
         let unmatched_values: Vec<String> =
             results.iter().filter(|found| found.total_rows == 0).map(|found| found.value.clone()).collect();
         let truncated = results.iter().any(|found| found.truncated);
@@ -168,14 +168,14 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical())).or_else(|_| text.parse::<IpNet>()).ok()
 }
 
-fn found(value: String, rows: Vec<JsonObject>, budget: &mut Budget) -> Found {
+fn found(value: String, rows: Vec<JsonObject>, fits: &mut impl FnMut(&JsonObject) -> bool) -> Found {
     let total_rows = rows.len();
     let with_match = |mut row: JsonObject| {
         row.insert("p_match".to_owned(), Value::from(value.as_str()));
         row
     };
     let rows: Vec<JsonObject> =
-        rows.into_iter().take(MAX_ROWS_PER_VALUE).map(with_match).take_while(|row| budget.take(row)).collect();
+        rows.into_iter().take(MAX_ROWS_PER_VALUE).map(with_match).take_while(|row| fits(row)).collect();
     Found { truncated: rows.len() < total_rows, value, total_rows, rows }
 }
 

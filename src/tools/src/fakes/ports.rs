@@ -53,6 +53,7 @@ fn matches(filter: &AlertFilter, alert: &Alert) -> bool {
         && any(&filter.context_tags, &alert.context_tags)
         && any(&filter.log_source_ids, &alert.log_source_ids)
         && any(&filter.resource_types, &alert.resource_types)
+        && !(alert.withheld && filter.title_contains.is_some())
 }
 
 fn any(wanted: &[String], has: &[String]) -> bool {
@@ -60,6 +61,11 @@ fn any(wanted: &[String], has: &[String]) -> bool {
 }
 
 impl World {
+    /// The alerts that exist for somebody with this access, as they are now.
+    fn seen_alerts(&self, access: &LogTypeAccess) -> Vec<Alert> {
+        self.current_alerts().into_iter().filter_map(|alert| alert.seen_with(access)).collect()
+    }
+
     /// All alerts as they are now.
     fn current_alerts(&self) -> Vec<Alert> {
         let changed = self.changed_alerts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,12 +85,19 @@ impl Alerts for World {
         not_faked()
     }
 
-    async fn get(&self, id: &AlertId) -> StoreResult<Option<Alert>> {
-        Ok(self.current_alerts().into_iter().find(|alert| alert.id == *id))
+    async fn get(&self, id: &AlertId, access: &LogTypeAccess) -> StoreResult<Option<Alert>> {
+        Ok(self.seen_alerts(access).into_iter().find(|alert| alert.id == *id))
     }
 
-    async fn list(&self, filter: &AlertFilter, after: Option<&AlertPosition>, limit: u32) -> StoreResult<Vec<Alert>> {
-        let mut found: Vec<Alert> = self.current_alerts().into_iter().filter(|alert| matches(filter, alert)).collect();
+    async fn list(
+        &self,
+        filter: &AlertFilter,
+        after: Option<&AlertPosition>,
+        limit: u32,
+        access: &LogTypeAccess,
+    ) -> StoreResult<Vec<Alert>> {
+        let mut found: Vec<Alert> =
+            self.seen_alerts(access).into_iter().filter(|alert| matches(filter, alert)).collect();
         found.sort_by_key(|alert| (alert.created_at, alert.id.clone()));
         if !filter.ascending {
             found.reverse();
@@ -107,14 +120,19 @@ impl Alerts for World {
             .collect())
     }
 
-    async fn count(&self, filter: &AlertFilter) -> StoreResult<u64> {
-        Ok(self.current_alerts().iter().map(|alert| u64::from(matches(filter, alert))).sum())
+    async fn count(&self, filter: &AlertFilter, access: &LogTypeAccess) -> StoreResult<u64> {
+        Ok(self.seen_alerts(access).iter().map(|alert| u64::from(matches(filter, alert))).sum())
     }
 
-    async fn tally(&self, filter: &AlertFilter, width: Duration) -> StoreResult<Vec<AlertTally>> {
+    async fn tally(
+        &self,
+        filter: &AlertFilter,
+        width: Duration,
+        access: &LogTypeAccess,
+    ) -> StoreResult<Vec<AlertTally>> {
         let width = i64::try_from(width.as_micros()).unwrap();
         let mut found: Vec<AlertTally> = Vec::new();
-        for alert in self.current_alerts().into_iter().filter(|alert| matches(filter, alert)) {
+        for alert in self.seen_alerts(access).into_iter().filter(|alert| matches(filter, alert)) {
             let at = alert.created_at.as_micros();
             let tally = AlertTally {
                 begin: Timestamp::from_micros(at - at.rem_euclid(width)),
@@ -139,10 +157,11 @@ impl Alerts for World {
         change: &AlertChange,
         by: &UserId,
         now: Timestamp,
+        access: &LogTypeAccess,
     ) -> StoreResult<Vec<AlertId>> {
-        let current = self.current_alerts();
+        let (current, seen) = (self.current_alerts(), self.seen_alerts(access));
         let missing: Vec<AlertId> =
-            ids.iter().filter(|id| !current.iter().any(|alert| alert.id == **id)).cloned().collect();
+            ids.iter().filter(|id| !seen.iter().any(|alert| alert.id == **id)).cloned().collect();
         if !missing.is_empty() {
             return Ok(missing);
         }
@@ -158,15 +177,18 @@ impl Alerts for World {
         Ok(Vec::new())
     }
 
-    async fn add_comment(&self, comment: &AlertComment) -> StoreResult<()> {
-        if !self.alerts.iter().any(|alert| alert.id == comment.alert_id) {
+    async fn add_comment(&self, comment: &AlertComment, access: &LogTypeAccess) -> StoreResult<()> {
+        if !self.seen_alerts(access).iter().any(|alert| alert.id == comment.alert_id) {
             return Err(StoreError::NotFound("alert"));
         }
         self.added_comments.lock().unwrap_or_else(PoisonError::into_inner).push(comment.clone());
         Ok(())
     }
 
-    async fn comments(&self, id: &AlertId) -> StoreResult<Vec<AlertComment>> {
+    async fn comments(&self, id: &AlertId, access: &LogTypeAccess) -> StoreResult<Vec<AlertComment>> {
+        if !self.seen_alerts(access).iter().any(|alert| alert.id == *id) {
+            return Ok(Vec::new());
+        }
         let added = self.added_comments.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(self.comments.iter().chain(added.iter()).filter(|comment| comment.alert_id == *id).cloned().collect())
     }

@@ -17,16 +17,14 @@ pub(crate) struct Input {}
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// In effect now.
     permissions: Vec<PermissionObject>,
-    /// Granted, but the role no longer holds them.
+    /// Granted, but no longer held.
     no_longer_in_role: Vec<PermissionObject>,
-    /// Granted and held, but the client asked for a token without them.
+    /// Granted and held, but not in the token.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_in_token: Vec<PermissionObject>,
     user_email: String,
     role: String,
-    /// What the client calls itself.
     client: String,
     connection_expires_at: String,
     log_type_access: LogTypes,
@@ -51,7 +49,7 @@ struct LogTypes {
 impl TypedTool for GetPermissions {
     const NAME: &'static str = "get_permissions";
     const TITLE: &'static str = "Get permissions";
-    const DESCRIPTION: &'static str = "Tells for whom you act, with which permissions now, and until when this connection lasts. Call it when a tool is missing or refuses. Permissions are what the person granted and the role still holds; for more the person has to connect again.";
+    const DESCRIPTION: &'static str = "Tells for whom you act, with which permissions now, and until when. Call it when a tool is missing or refuses. Permissions are what the person granted and the role still holds; for more the person has to connect again.";
     const REQUIRES: Requirement = Requirement::Nothing;
     type Input = Input;
     type Output = Output;

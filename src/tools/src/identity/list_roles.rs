@@ -17,18 +17,19 @@ pub(crate) struct ListRoles;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    /// Part of the name; case does not matter.
-    name_contains: Option<String>,
+    /// Part of the name, in any case.
+    contains: Option<String>,
     /// The whole name; the other filters then do not count.
     name: Option<String>,
+    /// Ids of roles. Default: all.
     role_ids: Option<Vec<String>>,
-    /// asc (default) or desc, by name.
+    /// By name; default asc.
+    #[schemars(extend("enum" = ["asc", "desc"]))]
     sort_dir: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// All that match.
     roles: Vec<RoleObject>,
     total_roles: usize,
 }
@@ -37,7 +38,7 @@ pub(crate) struct Output {
 impl TypedTool for ListRoles {
     const NAME: &'static str = "list_roles";
     const TITLE: &'static str = "List roles";
-    const DESCRIPTION: &'static str = "Lists the roles of this server with their permissions (API names) and log-type access. Everybody has exactly one role. All that match are returned at once.";
+    const DESCRIPTION: &'static str = "Lists the roles of this server with their permissions (API names) and log-type access. Everybody has exactly one. All that match are returned at once.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::UserRead]);
     type Input = Input;
     type Output = Output;
@@ -48,7 +49,7 @@ impl TypedTool for ListRoles {
             None => false,
         };
         let name = arguments::optional(input.name);
-        let part = arguments::optional(input.name_contains).map(|part| part.to_lowercase());
+        let part = arguments::optional(input.contains).map(|part| part.to_lowercase());
         let ids = arguments::list(input.role_ids);
         let matches = |role: &Role| match &name {
             Some(name) => role.name == *name,
@@ -90,8 +91,8 @@ mod tests {
     async fn roles_are_listed_and_filtered() {
         assert_eq!(names(json!({})).await, ["Admin", "Analyst", "AnalystReadOnly"]);
         assert_eq!(names(json!({ "sort_dir": "DESC" })).await, ["AnalystReadOnly", "Analyst", "Admin"]);
-        assert_eq!(names(json!({ "name_contains": "analyst" })).await, ["Analyst", "AnalystReadOnly"]);
-        assert_eq!(names(json!({ "name": "Analyst", "name_contains": "x" })).await, ["Analyst"]);
+        assert_eq!(names(json!({ "contains": "analyst" })).await, ["Analyst", "AnalystReadOnly"]);
+        assert_eq!(names(json!({ "name": "Analyst", "contains": "x" })).await, ["Analyst"]);
         assert_eq!(names(json!({ "role_ids": ["Admin"], "name": null })).await, ["Admin"]);
     }
 

@@ -18,19 +18,19 @@ pub(crate) struct ListUsers;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    /// Part of the e-mail address or of the name; case does not matter.
+    /// Part of the e-mail address or of the name, in any case.
     contains: Option<String>,
     /// Default 60.
     #[schemars(range(min = 1, max = 60))]
     limit: Option<i64>,
-    /// next_cursor of the same call before.
+    /// next_cursor of the last answer.
     cursor: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
     users: Vec<UserObject>,
-    /// How many match on all pages.
+    /// On all pages.
     total_users: usize,
     returned: usize,
     has_next_page: bool,
@@ -48,7 +48,7 @@ struct Filter {
 impl TypedTool for ListUsers {
     const NAME: &'static str = "list_users";
     const TITLE: &'static str = "List users";
-    const DESCRIPTION: &'static str = "Lists the people of this server with their role, by e-mail address, 60 per page. `contains` narrows. The ids are those of alert assignees and comment authors. Next: get_role for what a role may do.";
+    const DESCRIPTION: &'static str = "Lists the people of this server with their role, by e-mail address, 60 per page. The ids are those of alert assignees and comment authors. Next: get_role for what a role may do.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::UserRead]);
     type Input = Input;
     type Output = Output;
@@ -143,7 +143,7 @@ mod tests {
         let first = fakes::call(ListUsers, &context, json!({ "limit": 1 })).await.unwrap();
         let other = json!({ "contains": "ana", "cursor": first["next_cursor"] });
         assert_eq!(fakes::refused(ListUsers, &context, other).await.code, "invalid_argument");
-        let limit = fakes::refused(ListUsers, &context, json!({ "limit": 61 })).await;
-        assert_eq!(limit.message, "limit must be from 1 to 60.");
+        let limit = fakes::refused(ListUsers, &context, json!({ "limit": 0 })).await;
+        assert_eq!(limit.message, "limit must be a whole number from 1 to 60; you sent the number 0.");
     }
 }

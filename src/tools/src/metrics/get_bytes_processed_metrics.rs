@@ -30,9 +30,8 @@ pub(crate) struct Input {
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// Most bytes first.
     bytes_processed: Vec<Volume>,
-    /// Of all volumes, shown or not; so is the next.
+    /// Also of those not shown.
     total_bytes: u64,
     total_events: u64,
     total_volumes: usize,
@@ -62,7 +61,7 @@ struct Volume {
 impl TypedTool for GetBytesProcessedMetrics {
     const NAME: &'static str = "get_bytes_processed_metrics";
     const TITLE: &'static str = "Count processed bytes";
-    const DESCRIPTION: &'static str = "Counts bytes and events that were stored, by the time they arrived, per log type and log source (per log type alone without View Log Sources), by default over the last 7 days (at most 366) by day; the 100 largest are shown. Log types that the role may not read are left out, also of the totals.";
+    const DESCRIPTION: &'static str = "Counts stored bytes and events by the time they arrived, per log type and (with View Log Sources) log source, by default over the last 7 days (at most 366) by day; shows the 100 largest. Log types that the role may not read are left out, also of the totals.";
     const REQUIRES: Requirement = super::METRICS;
     type Input = Input;
     type Output = Output;
@@ -82,7 +81,7 @@ impl TypedTool for GetBytesProcessedMetrics {
             (bytes.saturating_add(volume.value), events.saturating_add(volume.events))
         });
         let total_volumes = volumes.len();
-        let bytes_processed = super::shown(volumes, context.ports.max_result_bytes);
+        let bytes_processed = super::shown(volumes, context.ports.row_bytes());
         let truncated = bytes_processed.len() < total_volumes;
         Ok(Output {
             hint: truncated.then(|| {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// At most so many ids in one call.
-const MAX_RULE_IDS: usize = 100;
+const MAX_IDS: usize = 100;
 
 /// Counts alerts per detection.
 pub(crate) struct GetRuleAlertMetrics;
@@ -33,21 +33,20 @@ pub(crate) struct Input {
     interval_in_minutes: Option<i64>,
     /// Default: all detections.
     #[schemars(length(max = 100))]
-    rule_ids: Option<Vec<String>>,
+    detection_ids: Option<Vec<String>>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// Most alerts first.
     alerts_per_rule: Vec<RuleAlerts>,
-    /// Of all detections, shown or not; so are the next two.
+    /// Also of detections not shown.
     total_alerts: u64,
     total_errors: u64,
     total_rules: usize,
     truncated: bool,
     #[serde(flatten)]
     window: Stated,
-    rule_ids: Vec<String>,
+    detection_ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
@@ -68,7 +67,7 @@ struct RuleAlerts {
 impl TypedTool for GetRuleAlertMetrics {
     const NAME: &'static str = "get_rule_alert_metrics";
     const TITLE: &'static str = "Count alerts per detection";
-    const DESCRIPTION: &'static str = "Counts alerts per detection (rules and policies) over time, by default over the last 7 days (at most 366), for at most 100 detections with the most alerts. Errors of detections are counted apart, system errors not at all. Next: list_alerts with detection_id for the alerts, get_detection for the source.";
+    const DESCRIPTION: &'static str = "Counts alerts per detection over time, by default over the last 7 days (at most 366), for the 100 detections with the most alerts. Errors of detections are counted apart, system errors not at all. Next: list_alerts with detection_id, get_detection.";
     const REQUIRES: Requirement = super::METRICS;
     type Input = Input;
     type Output = Output;
@@ -76,31 +75,33 @@ impl TypedTool for GetRuleAlertMetrics {
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
         let now = context.ports.clock.now();
         let window = Window::read(input.start_date, input.end_date, input.interval_in_minutes, 15, now)?;
-        let rule_ids = rule_ids(input.rule_ids)?;
+        let detection_ids = detection_ids(input.detection_ids)?;
         let filter = AlertFilter {
             from: Some(window.from),
             until: Some(window.until),
             kinds: AlertType::ALL.iter().copied().filter(|kind| *kind != AlertType::SystemError).collect(),
-            detection_id: match rule_ids.as_slice() {
+            detection_id: match detection_ids.as_slice() {
                 [only] => Some(only.clone()),
                 _ => None,
             },
             ..AlertFilter::default()
         };
-        let mut tallies = context.ports.alerts.tally(&filter, window.width()).await?;
-        if !rule_ids.is_empty() {
-            tallies.retain(|tally| tally.detection_id.as_ref().is_some_and(|id| rule_ids.binary_search(id).is_ok()));
+        let mut tallies =
+            context.ports.alerts.tally(&filter, window.width(), &context.principal.role.log_types).await?;
+        if !detection_ids.is_empty() {
+            tallies
+                .retain(|tally| tally.detection_id.as_ref().is_some_and(|id| detection_ids.binary_search(id).is_ok()));
         }
         let rules = per_rule(tallies, &labels(context).await?, window);
         let total_alerts = rules.iter().map(|rule| rule.value).sum();
         let total_errors = rules.iter().map(|rule| rule.errors).sum();
         let total_rules = rules.len();
-        let alerts_per_rule = super::shown(rules, context.ports.max_result_bytes);
+        let alerts_per_rule = super::shown(rules, context.ports.row_bytes());
         let truncated = alerts_per_rule.len() < total_rules;
         Ok(Output {
             hint: truncated.then(|| {
                 format!(
-                    "Only {} of {total_rules} detections are shown. For others give rule_ids; a longer interval_in_minutes makes room.",
+                    "Only {} of {total_rules} detections are shown. For others give detection_ids; a longer interval_in_minutes makes room.",
                     alerts_per_rule.len()
                 )
             }),
@@ -110,7 +111,7 @@ impl TypedTool for GetRuleAlertMetrics {
             total_rules,
             truncated,
             window: window.stated(),
-            rule_ids,
+            detection_ids,
         })
     }
 
@@ -120,16 +121,16 @@ impl TypedTool for GetRuleAlertMetrics {
 }
 
 /// The ids, sorted.
-fn rule_ids(given: Option<Vec<String>>) -> Result<Vec<String>, ToolError> {
-    if given.as_ref().is_some_and(|given| given.len() > MAX_RULE_IDS) {
-        return Err(ToolError::invalid_argument(format!("rule_ids must hold at most {MAX_RULE_IDS} ids.")));
+fn detection_ids(given: Option<Vec<String>>) -> Result<Vec<String>, ToolError> {
+    if given.as_ref().is_some_and(|given| given.len() > MAX_IDS) {
+        return Err(ToolError::invalid_argument(format!("detection_ids must hold at most {MAX_IDS} ids.")));
     }
     let ids = arguments::list(given);
     let is_bad = |id: &str| id.chars().any(|c| matches!(c, '@' | '#') || c.is_whitespace());
     match ids.iter().find(|id| is_bad(id)) {
         None => Ok(ids),
         Some(bad) => Err(ToolError::invalid_argument(format!(
-            "Invalid rule ID '{}'. Rule IDs cannot contain '@', spaces, or '#' characters",
+            "Invalid rule ID '{}' in detection_ids. Rule IDs cannot contain '@', spaces, or '#' characters",
             arguments::shown(bad)
         ))),
     }
@@ -266,10 +267,10 @@ mod tests {
 
     #[tokio::test]
     async fn ids_and_dates_narrow() {
-        let answer = metrics(world(), json!({ "rule_ids": ["P.One"] })).await;
+        let answer = metrics(world(), json!({ "detection_ids": ["P.One"] })).await;
         assert_eq!(fakes::texts(&answer["alerts_per_rule"], "entityId"), ["P.One"]);
-        assert_eq!((&answer["total_alerts"], &answer["rule_ids"]), (&json!(1), &json!(["P.One"])));
-        let answer = metrics(world(), json!({ "rule_ids": ["R.Two", " P.One "] })).await;
+        assert_eq!((&answer["total_alerts"], &answer["detection_ids"]), (&json!(1), &json!(["P.One"])));
+        let answer = metrics(world(), json!({ "detection_ids": ["R.Two", " P.One "] })).await;
         assert_eq!(fakes::texts(&answer["alerts_per_rule"], "entityId"), ["P.One", "R.Two"]);
         let answer = metrics(
             world(),
@@ -296,16 +297,18 @@ mod tests {
     async fn bad_arguments_are_refused() {
         let context = world().context();
         for bad in ["a@b", "a b", "a#b"] {
-            let error = fakes::refused(GetRuleAlertMetrics, &context, json!({ "rule_ids": [bad] })).await;
+            let error = fakes::refused(GetRuleAlertMetrics, &context, json!({ "detection_ids": [bad] })).await;
             assert_eq!(
                 error.message,
-                format!("Invalid rule ID '{bad}'. Rule IDs cannot contain '@', spaces, or '#' characters")
+                format!(
+                    "Invalid rule ID '{bad}' in detection_ids. Rule IDs cannot contain '@', spaces, or '#' characters"
+                )
             );
         }
         // Doubles count.
-        let error = fakes::refused(GetRuleAlertMetrics, &context, json!({ "rule_ids": vec!["R.One"; 101] })).await;
-        assert_eq!(error.message, "rule_ids must hold at most 100 ids.");
+        let error = fakes::refused(GetRuleAlertMetrics, &context, json!({ "detection_ids": vec!["R.One"; 101] })).await;
+        assert_eq!(error.message, "detection_ids must hold at most 100 ids.");
         let error = fakes::refused(GetRuleAlertMetrics, &context, json!({ "interval_in_minutes": 5 })).await;
-        assert!(error.message.starts_with("Invalid interval '5'."));
+        assert!(error.message.starts_with("Invalid interval_in_minutes '5'."));
     }
 }

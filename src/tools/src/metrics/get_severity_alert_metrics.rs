@@ -26,17 +26,17 @@ pub(crate) struct Input {
     end_date: Option<String>,
     /// 15, 30, 60, 180, 360, 720 or 1440 (default).
     interval_in_minutes: Option<i64>,
-    /// Rule (also scheduled and correlation rules), Policy. Default: both.
+    /// Rule means scheduled and correlation rules, too. Default: both.
+    #[schemars(extend("enum" = ["Rule", "Policy"]))]
     alert_types: Option<Vec<String>>,
-    /// Default CRITICAL, HIGH, MEDIUM, LOW; INFO only if it is given.
+    /// Default: all but INFO.
+    #[schemars(extend("enum" = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"]))]
     severities: Option<Vec<String>>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// Every severity that was asked for, worst first.
     alerts_per_severity: Vec<SeverityAlerts>,
-    /// The sum of these.
     total_alerts: u64,
     #[serde(flatten)]
     window: Stated,
@@ -80,7 +80,7 @@ impl Family {
 impl TypedTool for GetSeverityAlertMetrics {
     const NAME: &'static str = "get_severity_alert_metrics";
     const TITLE: &'static str = "Count alerts per severity";
-    const DESCRIPTION: &'static str = "Counts alerts per severity over time, by default over the last 7 days (at most 366) by day. Errors of detections are not counted. Next: get_rule_alert_metrics for what raised them, list_alerts for the alerts.";
+    const DESCRIPTION: &'static str = "Counts alerts per severity over time, by default over the last 7 days (at most 366) by day. Errors of detections are not counted. Next: get_rule_alert_metrics, list_alerts.";
     const REQUIRES: Requirement = super::METRICS;
     type Input = Input;
     type Output = Output;
@@ -88,11 +88,11 @@ impl TypedTool for GetSeverityAlertMetrics {
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
         let now = context.ports.clock.now();
         let window = Window::read(input.start_date, input.end_date, input.interval_in_minutes, 1440, now)?;
-        let mut families = arguments::words("alert type", input.alert_types, &Family::ALL, Family::as_str)?;
+        let mut families = arguments::words("alert_types", input.alert_types, &Family::ALL, Family::as_str)?;
         if families.is_empty() {
             families = Family::ALL.to_vec();
         }
-        let mut severities = arguments::words("severity", input.severities, Severity::ALL, Severity::as_str)?;
+        let mut severities = arguments::words("severities", input.severities, Severity::ALL, Severity::as_str)?;
         if severities.is_empty() {
             severities = DEFAULT_SEVERITIES.to_vec();
         }
@@ -103,7 +103,7 @@ impl TypedTool for GetSeverityAlertMetrics {
             kinds: families.iter().flat_map(|family| family.kinds()).copied().collect(),
             ..AlertFilter::default()
         };
-        let tallies = context.ports.alerts.tally(&filter, window.width()).await?;
+        let tallies = context.ports.alerts.tally(&filter, window.width(), &context.principal.role.log_types).await?;
         let alerts_per_severity: Vec<SeverityAlerts> =
             severities.iter().rev().map(|severity| of_severity(*severity, &tallies, window)).collect();
         Ok(Output {
@@ -198,11 +198,14 @@ mod tests {
     async fn bad_arguments_are_refused() {
         let context = world().context();
         for (arguments, message) in [
-            (json!({ "alert_types": ["Signal"] }), "Invalid alert type 'Signal'. Must be one of: Policy, Rule"),
-            (json!({ "severities": ["X"] }), "Invalid severity 'X'. Must be one of: CRITICAL, HIGH, INFO, LOW, MEDIUM"),
+            (json!({ "alert_types": ["Signal"] }), "Invalid alert_types 'Signal'. Must be one of: Policy, Rule"),
+            (
+                json!({ "severities": ["X"] }),
+                "Invalid severities 'X'. Must be one of: CRITICAL, HIGH, INFO, LOW, MEDIUM",
+            ),
             (
                 json!({ "interval_in_minutes": 0 }),
-                "Invalid interval '0'. Must be one of: 15, 30, 60, 180, 360, 720, 1440",
+                "Invalid interval_in_minutes '0'. Must be one of: 15, 30, 60, 180, 360, 720, 1440",
             ),
         ] {
             let error = fakes::refused(GetSeverityAlertMetrics, &context, arguments).await;

@@ -40,7 +40,6 @@ pub(super) struct Window {
 pub(super) struct Stated {
     start_date: String,
     end_date: String,
-    /// No date was given.
     defaulted: bool,
     interval_in_minutes: u16,
 }
@@ -116,7 +115,10 @@ impl Window {
 fn minutes(given: i64) -> Result<u16, ToolError> {
     INTERVALS.into_iter().find(|known| i64::from(*known) == given).ok_or_else(|| {
         let valid: Vec<String> = INTERVALS.iter().map(u16::to_string).collect();
-        ToolError::invalid_argument(format!("Invalid interval '{given}'. Must be one of: {}", valid.join(", ")))
+        ToolError::invalid_argument(format!(
+            "Invalid interval_in_minutes '{given}'. Must be one of: {}",
+            valid.join(", ")
+        ))
     })
 }
 
@@ -161,7 +163,7 @@ mod tests {
     #[test]
     fn what_cannot_be_counted_is_refused_with_a_reason() {
         for (start, end, interval, message) in [
-            (None, None, Some(10), "Invalid interval '10'. Must be one of: 15, 30, 60, 180, 360, 720, 1440"),
+            (None, None, Some(10), "Invalid interval_in_minutes '10'. Must be one of: 15, 30, 60, 180, 360, 720, 1440"),
             (Some("2026-03-11"), None, None, "start_date must be earlier than now."),
             (Some("2026-03-01"), Some("2026-03-01"), None, "end_date must be later than start_date."),
             (
@@ -181,7 +183,9 @@ mod tests {
             assert_eq!((error.code, error.message.as_str()), ("invalid_argument", message));
         }
         assert!(read(Some("2025-03-01"), Some("2026-03-02"), Some(720)).is_ok());
-        assert!(read(Some("yesterday"), None, None).unwrap_err().message.starts_with("Invalid date format"));
+        assert!(
+            read(Some("yesterday"), None, None).unwrap_err().message.starts_with("start_date: Invalid date format")
+        );
     }
 
     #[test]

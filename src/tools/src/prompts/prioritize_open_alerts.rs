@@ -15,7 +15,7 @@ pub(super) const PROMPT: Prompt = Prompt {
         let (from, until) = span(given, now, 7)?;
         Ok(format!(
             "Triage the open alerts created from {from} until {until}.\n\
-             1. Call list_alerts with statuses OPEN and TRIAGED, start_date and end_date as above, and page_size 50. Follow next_cursor until there are no more; say so if you stop earlier.\n\
+             1. Call list_alerts with statuses OPEN and TRIAGED, start_date and end_date as above, and limit 50. Follow next_cursor until there are no more; say so if you stop earlier.\n\
              2. For alerts of severity HIGH and CRITICAL, and for every group of alerts that look related, call get_alert, and get_alert_events for the ones whose context does not say who acted on what.\n\
              3. Group the alerts by actor (person, role, key or address) and by what was touched. One group is one story, however many alerts it has.\n\
              4. For the addresses, names and hosts of the three gravest groups, look around with search_indicators, and with lookup_enrichment in the tables that list_enrichments shows. Skip a tool that you do not have.\n\

@@ -38,7 +38,7 @@ pub(crate) struct Output {
 impl TypedTool for GetLogTypeSchemaDetails {
     const NAME: &'static str = "get_log_type_schema_details";
     const TITLE: &'static str = "Get log schemas";
-    const DESCRIPTION: &'static str = "Shows 1 to 5 log schemas by exact name with their YAML: every field, its type, nested objects and which fields are indicators. Use it before query_data_lake to learn nested fields. list_log_type_schemas finds names.";
+    const DESCRIPTION: &'static str = "Shows log schemas by exact name with their YAML: every field, its type, nested objects and which are indicators. Use it before query_data_lake. list_log_type_schemas finds names.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::LogSourceRead]);
     type Input = Input;
     type Output = Output;
@@ -51,10 +51,12 @@ impl TypedTool for GetLogTypeSchemaDetails {
         if names.len() > MAX_NAMES {
             return Err(ToolError::invalid_argument("Maximum of 5 schema names allowed per request"));
         }
+        let access = &context.principal.role.log_types;
         let mut schemas = Vec::new();
         let mut not_found = Vec::new();
         for name in names {
-            match context.ports.log_schemas.get(&name).await? {
+            // What may not be read does not exist, as in the lake.
+            match context.ports.log_schemas.get(&name).await?.filter(|_| access.allows(&name)) {
                 Some(schema) => schemas.push(SchemaDetails::new(&schema)),
                 None => not_found.push(name),
             }
@@ -75,6 +77,7 @@ impl TypedTool for GetLogTypeSchemaDetails {
 
 #[cfg(test)]
 mod tests {
+    use margay_domain::role::LogTypeAccess;
     use serde_json::json;
 
     use super::*;
@@ -94,6 +97,22 @@ mod tests {
         assert_eq!(fakes::texts(&answer["schemas"], "name"), ["AWS.CloudTrail"]);
         assert_eq!(answer["schemas"][0]["spec"], "fields: []");
         assert_eq!(answer["not_found"], json!(["Nope"]));
+    }
+
+    #[tokio::test]
+    async fn a_denied_log_type_has_no_schema() {
+        let mut world = World::new();
+        world.log_types = LogTypeAccess::Deny(vec!["AWS.CloudTrail".to_owned()]);
+        world.schemas = vec![fakes::log_schema("AWS.CloudTrail", "x"), fakes::log_schema("AWS.VPCFlow", "y")];
+        let context = world.context();
+        let asked = json!({ "schema_names": ["AWS.CloudTrail", "AWS.VPCFlow"] });
+        let answer = fakes::call(GetLogTypeSchemaDetails, &context, asked).await.unwrap();
+        assert_eq!(fakes::texts(&answer["schemas"], "name"), ["AWS.VPCFlow"]);
+        assert_eq!(answer["not_found"], json!(["AWS.CloudTrail"]));
+        let denied = json!({ "schema_names": ["AWS.CloudTrail"] });
+        let denied = fakes::refused(GetLogTypeSchemaDetails, &context, denied).await;
+        let unknown = fakes::refused(GetLogTypeSchemaDetails, &context, json!({ "schema_names": ["Nope"] })).await;
+        assert_eq!((denied.code, denied.message), (unknown.code, unknown.message.replace("Nope", "AWS.CloudTrail")));
     }
 
     #[tokio::test]

@@ -24,13 +24,13 @@ pub(crate) struct ListLogTypeSchemas;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    /// Part of the schema's name or of a field's name; case does not matter.
+    /// Part of a schema's or field's name, in any case.
     contains: Option<String>,
-    /// true: only archived ones. Default: only others.
+    /// true: archived ones only. Default: the others.
     is_archived: Option<bool>,
-    /// true: only those with a table in the lake that the role may read. Default: all.
+    /// true: those with events only. Default: all.
     is_in_use: Option<bool>,
-    /// true: only those that came with the product. Default: all.
+    /// true: those of the product only. Default: all.
     is_managed: Option<bool>,
     /// Default 100.
     #[schemars(range(min = 1, max = 500))]
@@ -42,7 +42,7 @@ pub(crate) struct Input {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
     schemas: Vec<SchemaObject>,
-    /// How many match on all pages.
+    /// On all pages.
     total_schemas: usize,
     returned: usize,
     has_next_page: bool,
@@ -63,7 +63,7 @@ struct Filter {
 impl TypedTool for ListLogTypeSchemas {
     const NAME: &'static str = "list_log_type_schemas";
     const TITLE: &'static str = "List log schemas";
-    const DESCRIPTION: &'static str = "Lists log schemas (one per log type, such as AWS.CloudTrail) by name, 100 per page. `contains` searches names of schemas and of fields, `is_in_use` leaves those with events. Next: get_log_type_schema_details for the fields.";
+    const DESCRIPTION: &'static str = "Lists log schemas (one per log type that the role may read, such as AWS.CloudTrail) by name, 100 per page. Next: get_log_type_schema_details for the fields.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::LogSourceRead]);
     type Input = Input;
     type Output = Output;
@@ -80,7 +80,8 @@ impl TypedTool for ListLogTypeSchemas {
             .map(|cursor| cursor::open::<After>(context, Self::NAME, &filter, &cursor))
             .transpose()?;
         let mut schemas = context.ports.log_schemas.list().await?;
-        schemas.retain(|schema| filter.matches(schema));
+        let access = &context.principal.role.log_types;
+        schemas.retain(|schema| access.allows(&schema.name) && filter.matches(schema));
         if filter.is_in_use {
             let tables = tables(context).await?;
             schemas.retain(|schema| tables.contains(&table_name(&schema.name)));
@@ -163,9 +164,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_denied_log_type_is_not_in_use() {
-        let denied = World { log_types: LogTypeAccess::Deny(vec!["Okta.SystemLog".to_owned()]), ..world() };
-        assert_eq!(names(denied, json!({ "is_in_use": true })).await, ["AWS.CloudTrail"]);
+    async fn a_denied_log_type_is_not_there() {
+        let denied = || World { log_types: LogTypeAccess::Deny(vec!["Okta.SystemLog".to_owned()]), ..world() };
+        assert_eq!(names(denied(), json!({ "is_in_use": true })).await, ["AWS.CloudTrail"]);
+        assert_eq!(names(denied(), json!({})).await, ["AWS.CloudTrail", "Custom.Own"]);
+        assert!(names(denied(), json!({ "contains": "actor" })).await.is_empty());
+        let total = fakes::call(ListLogTypeSchemas, &denied().context(), json!({})).await.unwrap();
+        assert_eq!(total["total_schemas"], 2);
     }
 
     #[tokio::test]

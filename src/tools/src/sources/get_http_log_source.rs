@@ -24,7 +24,7 @@ pub(crate) struct Input {
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
-    /// As in list_log_sources, and logStreamType, authMethod (None: no authentication), authHeaderKey.
+    /// As in list_log_sources, and how senders authenticate.
     #[schemars(with = "JsonObject")]
     source: HttpSourceObject,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Output {
 impl TypedTool for GetHttpLogSource {
     const NAME: &'static str = "get_http_log_source";
     const TITLE: &'static str = "Get an HTTP log source";
-    const DESCRIPTION: &'static str = "Shows one log source that other systems post events to (type http-ingest): how events stand in what arrives, how senders authenticate, and its health. Secrets are never shown. list_log_sources finds ids and shows all types.";
+    const DESCRIPTION: &'static str = "Shows one log source of type http-ingest: how events stand in what other systems post, how senders authenticate, and its health; never secrets. list_log_sources finds ids.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::LogSourceRead]);
     type Input = Input;
     type Output = Output;

@@ -21,25 +21,26 @@ pub(crate) struct ListLogSources;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    /// Any of these; case does not matter.
+    /// Any of these, in any case.
     log_types: Option<Vec<String>>,
     /// Default: all, healthy or not.
     is_healthy: Option<bool>,
-    /// http-ingest or file-upload.
+    /// Default: all.
+    #[schemars(extend("enum" = ["http-ingest", "file-upload"]))]
     integration_type: Option<String>,
-    /// Part of the label; case does not matter.
-    name_contains: Option<String>,
+    /// Part of the label, in any case.
+    contains: Option<String>,
     /// Default 50.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<i64>,
-    /// next_cursor of the same call before.
+    /// next_cursor of the last answer.
     cursor: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Output {
     sources: Vec<SourceObject>,
-    /// How many match on all pages.
+    /// On all pages.
     total_sources: usize,
     returned: usize,
     has_next_page: bool,
@@ -53,14 +54,14 @@ struct Filter {
     log_types: Vec<String>,
     is_healthy: Option<bool>,
     kind: Option<SourceKind>,
-    name_contains: Option<String>,
+    contains: Option<String>,
 }
 
 #[async_trait]
 impl TypedTool for ListLogSources {
     const NAME: &'static str = "list_log_sources";
     const TITLE: &'static str = "List log sources";
-    const DESCRIPTION: &'static str = "Lists where log events come from, by label, 50 per page: log types, last event, and whether the source is healthy (problem says what is wrong). Log types that the role may not read are left out, and then event times and health too. Next: get_http_log_source for one of type http-ingest.";
+    const DESCRIPTION: &'static str = "Lists where log events come from, by label, 50 per page: log types, last event, health and what is wrong. Log types that the role may not read are left out, and then event times and health too. Next: get_http_log_source for one of type http-ingest.";
     const REQUIRES: Requirement = Requirement::All(&[Permission::LogSourceRead]);
     type Input = Input;
     type Output = Output;
@@ -73,7 +74,7 @@ impl TypedTool for ListLogSources {
             kind: arguments::optional(input.integration_type)
                 .map(|text| arguments::word("integration_type", &text, SourceKind::ALL, SourceKind::as_str))
                 .transpose()?,
-            name_contains: arguments::optional(input.name_contains).map(|part| part.to_lowercase()),
+            contains: arguments::optional(input.contains).map(|part| part.to_lowercase()),
         };
         let after = arguments::optional(input.cursor)
             .map(|cursor| cursor::open::<After>(context, Self::NAME, &filter, &cursor))
@@ -92,7 +93,7 @@ impl TypedTool for ListLogSources {
             .collect();
         let total_sources = matching.len();
         let (sources, has_next_page) =
-            page::page_of(matching, SourceObject::key, after.as_ref(), limit, context.ports.max_result_bytes);
+            page::page_of(matching, SourceObject::key, after.as_ref(), limit, context.ports.row_bytes());
         let next_cursor = sources
             .last()
             .filter(|_| has_next_page)
@@ -111,7 +112,7 @@ impl Filter {
         let reads = |wanted: &String| source.log_types.iter().any(|has| has.eq_ignore_ascii_case(wanted));
         self.kind.is_none_or(|kind| source.kind == kind)
             && (self.log_types.is_empty() || self.log_types.iter().any(reads))
-            && self.name_contains.as_ref().is_none_or(|part| source.label.to_lowercase().contains(part))
+            && self.contains.as_ref().is_none_or(|part| source.label.to_lowercase().contains(part))
     }
 }
 
@@ -179,7 +180,7 @@ mod tests {
         assert_eq!(labels(world(), json!({ "is_healthy": true })).await, ["Cloud", "Files from the command line"]);
         assert_eq!(labels(world(), json!({ "log_types": ["x", "aws.vpcflow"] })).await, ["Cloud"]);
         assert_eq!(labels(world(), json!({ "integration_type": "HTTP-ingest" })).await, ["Cloud", "Okta"]);
-        assert_eq!(labels(world(), json!({ "name_contains": "COMMAND" })).await, ["Files from the command line"]);
+        assert_eq!(labels(world(), json!({ "contains": "COMMAND" })).await, ["Files from the command line"]);
         assert!(labels(world(), json!({ "log_types": ["AWS"] })).await.is_empty());
     }
 
@@ -270,8 +271,8 @@ mod tests {
     #[tokio::test]
     async fn bad_arguments_say_what_is_valid() {
         let context = world().context();
-        let limit = fakes::refused(ListLogSources, &context, json!({ "limit": 101 })).await;
-        assert_eq!(limit.message, "limit must be from 1 to 100.");
+        let limit = fakes::refused(ListLogSources, &context, json!({ "limit": 0 })).await;
+        assert_eq!(limit.message, "limit must be a whole number from 1 to 100; you sent the number 0.");
         let kind = fakes::refused(ListLogSources, &context, json!({ "integration_type": "aws-s3" })).await;
         assert_eq!(kind.message, "Invalid integration_type 'aws-s3'. Must be one of: file-upload, http-ingest");
     }

@@ -53,6 +53,25 @@ impl Column {
         Self::Usernames,
     ];
 
+    /// The names of all, for the schema.
+    pub(super) const NAMES: [&str; 15] = [
+        Self::ActorIds.name(),
+        Self::AwsAccountIds.name(),
+        Self::AwsArns.name(),
+        Self::AwsInstanceIds.name(),
+        Self::AwsTags.name(),
+        Self::DomainNames.name(),
+        Self::Emails.name(),
+        Self::IpAddresses.name(),
+        Self::MacAddresses.name(),
+        Self::Md5Hashes.name(),
+        Self::SerialNumbers.name(),
+        Self::Sha1Hashes.name(),
+        Self::Sha256Hashes.name(),
+        Self::TraceIds.name(),
+        Self::Usernames.name(),
+    ];
+
     /// The name in the lake.
     pub(super) const fn name(self) -> &'static str {
         match self {
