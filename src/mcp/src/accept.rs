@@ -6,6 +6,9 @@ use http::{HeaderMap, header::ACCEPT};
 /// What the library wants to see on `POST`.
 pub(crate) const BOTH: &str = "application/json, text/event-stream";
 
+/// What a client sends that reads no streams.
+pub(crate) const JSON: &str = "application/json";
+
 /// What the library wants to see on `GET`.
 pub(crate) const EVENTS: &str = "text/event-stream";
 
@@ -37,6 +40,15 @@ pub(crate) fn read(headers: &HeaderMap) -> Accepts {
     accepts
 }
 
+/// Whether a list of media ranges is that of a browser in which a person opens an address: it names pages, and no stream.
+pub(crate) fn prefers_page(ranges: &str) -> bool {
+    let names = |kind: &str| {
+        let mut essences = ranges.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
+        essences.any(|essence| essence.eq_ignore_ascii_case(kind))
+    };
+    names("text/html") && !names(EVENTS) && !names(JSON)
+}
+
 /// `q=0` takes a media range out.
 fn is_zero_weight(parameter: &str) -> bool {
     parameter.split_once('=').is_some_and(|(name, value)| {
@@ -66,5 +78,21 @@ mod tests {
             assert_eq!(read(&headers), Accepts { json, events }, "{value}");
         }
         assert_eq!(read(&HeaderMap::new()), Accepts { json: true, events: true });
+    }
+
+    #[test]
+    fn browsers_prefer_a_page() {
+        let of_chromium = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+        for (ranges, page) in [
+            (of_chromium, true),
+            ("text/html", true),
+            ("*/*", false),
+            ("text/event-stream", false),
+            ("application/json, text/html", false),
+            ("text/event-stream, text/html", false),
+            ("", false),
+        ] {
+            assert_eq!(prefers_page(ranges), page, "{ranges}");
+        }
     }
 }

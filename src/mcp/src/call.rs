@@ -103,7 +103,7 @@ impl Calls {
         let grant = Arc::clone(&call.context.principal.grant);
         let tool = self.registry.get(&call.tool);
         let title = tool.as_ref().map_or("Unknown tool", |tool| tool.title());
-        let invocation = self.recorder.begin(facts_of_call(&call, title));
+        let invocation = self.recorder.begin(self.facts_of_call(&call, title));
         let (ending, answer) = if let Some(tool) = tool {
             self.attempt(tool.as_ref(), call).await
         } else {
@@ -154,6 +154,19 @@ impl Calls {
         listed.map_err(|(_, error)| error)
     }
 
+    /// A call for its event, without what clients add to the arguments by themselves: that may be what a person said to
+    /// the client.
+    fn facts_of_call(&self, call: &Call, title: &'static str) -> Facts {
+        let mut arguments = call.arguments.clone();
+        margay_tools::strip_noise(self.registry.get(&call.tool).as_deref(), &mut arguments);
+        let subject = Subject::Tool {
+            name: redact::name(&call.tool, MAX_TOOL_NAME),
+            title,
+            arguments: redact::arguments(&arguments),
+        };
+        facts(&call.context, subject)
+    }
+
     /// What the tools and resources of this caller see.
     fn tool_context(&self, principal: Principal) -> ToolContext {
         ToolContext { principal, ports: self.ports.clone() }
@@ -174,7 +187,7 @@ impl Calls {
 
     /// A call whose parameters cannot be read runs nothing, but stands in the audit log all the same.
     pub(crate) async fn refuse_malformed(&self, call: Call) -> Answer {
-        let invocation = self.recorder.begin(facts_of_call(&call, "Malformed call"));
+        let invocation = self.recorder.begin(self.facts_of_call(&call, "Malformed call"));
         let ending = Ending::failure(Outcome::Error, "invalid_params", "The parameters could not be read.");
         match invocation.finish(ending).await {
             Ok(()) => Answer::Malformed,
@@ -199,7 +212,7 @@ impl Calls {
     /// for whoever cannot follow the challenge.
     pub(crate) async fn refuse_scope(&self, call: Call) -> Result<String, ToolError> {
         let Some(tool) = self.registry.get(&call.tool) else { return Err(broken(false)) };
-        let invocation = self.recorder.begin(facts_of_call(&call, tool.title()));
+        let invocation = self.recorder.begin(self.facts_of_call(&call, tool.title()));
         let error = denial(tool.requires(), &call.context.principal);
         let ending = Ending::failure(Outcome::Denied, error.code, error.message.clone());
         invocation.finish(ending).await.map_err(|_| unrecorded())?;
@@ -301,15 +314,6 @@ impl Calls {
             },
         }
     }
-}
-
-fn facts_of_call(call: &Call, title: &'static str) -> Facts {
-    let subject = Subject::Tool {
-        name: redact::name(&call.tool, MAX_TOOL_NAME),
-        title,
-        arguments: redact::arguments(&call.arguments),
-    };
-    facts(&call.context, subject)
 }
 
 fn facts(context: &CallContext, subject: Subject) -> Facts {

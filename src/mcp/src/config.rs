@@ -25,9 +25,13 @@ pub struct McpConfig {
     pub resource: String,
     /// The address of the protected-resource metadata, for the challenge (row R2).
     pub resource_metadata_url: String,
+    /// Other hosts under which the endpoint may be asked (`host:port`, in lower case), with the address of the metadata
+    /// there. Only for names that lead to this computer and nowhere else.
+    pub resource_metadata_aliases: Vec<(String, String)>,
     /// What else may stand in `Host`: `host` (on any port) or `host:port`. IPv6 addresses with or without brackets.
     pub allowed_hosts: Vec<String>,
-    /// What else may stand in `Origin`: `scheme://host`, `scheme://host:port` or `scheme://host:*` (any port).
+    /// What else may stand in `Origin`: `scheme://host`, `scheme://host:port`, `scheme://host:*` (any port), or one of the
+    /// words `null` and `file://` of pages that have no host.
     pub allowed_origins: Vec<String>,
     /// The longest body, in bytes.
     pub max_body_bytes: usize,

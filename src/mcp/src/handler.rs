@@ -9,9 +9,8 @@ use margay_tools::{JsonObject, Provenance};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
-        CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode,
-        Extensions, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
+        DiscoverResult, Extensions, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
         ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
         ReadResourceRequestParams, ReadResourceResponse, RequestId, ServerCapabilities, ServerConfig,
     },
@@ -24,6 +23,7 @@ use crate::{
     caller::TokenId,
     catalogue::Catalogue,
     limits::Permit,
+    message::MAX_METHOD,
     progress, prompts, redact, resources,
     sessions::SESSION_HEADER,
 };
@@ -44,19 +44,35 @@ const PROVENANCE_KEY: &str = "dev.margay/provenance";
 /// The key under which the server names itself on every modern result (row V1).
 const SERVER_INFO_KEY: &str = "io.modelcontextprotocol/serverInfo";
 
-/// Methods of both eras that are served here. The library hands them on as unknown if it cannot read their parameters.
-const KNOWN_METHODS: [&str; 7] = [
-    "prompts/get",
-    "prompts/list",
-    "resources/list",
-    "resources/read",
-    "resources/templates/list",
-    "server/discover",
-    "tools/list",
-];
+/// The methods of requests that are served.
+pub(crate) const METHODS: Methods = Methods {
+    both: &[
+        "prompts/get",
+        "prompts/list",
+        "resources/list",
+        "resources/read",
+        "resources/templates/list",
+        "tools/call",
+        "tools/list",
+    ],
+    older: &["initialize", "ping"],
+    newer: &["server/discover"],
+};
 
-/// The longest name of a method in an answer, in characters.
-const MAX_METHOD: usize = 100;
+/// Methods by era.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Methods {
+    both: &'static [&'static str],
+    older: &'static [&'static str],
+    newer: &'static [&'static str],
+}
+
+impl Methods {
+    /// Whether a request of this method is served.
+    pub(crate) fn serve(self, method: &str, modern: bool) -> bool {
+        self.both.contains(&method) || if modern { self.newer } else { self.older }.contains(&method)
+    }
+}
 
 /// The longest request id in an event, in characters.
 const MAX_REQUEST_ID: usize = 100;
@@ -266,15 +282,6 @@ impl ServerHandler for Handler {
         Ok(result.into())
     }
 
-    /// There is nothing to complete, and the library's own answer would say otherwise.
-    async fn complete(
-        &self,
-        _request: CompleteRequestParams,
-        _context: RequestContext<RoleServer>,
-    ) -> Result<CompleteResult, ErrorData> {
-        Err(ErrorData::method_not_found::<CompleteRequestMethod>())
-    }
-
     /// Everything that is no request of the protocol, and requests whose parameters cannot be read.
     async fn on_custom_request(
         &self,
@@ -288,12 +295,8 @@ impl ServerHandler for Handler {
                 let recorded = self.0.calls.refuse_malformed_read(call_context(&context)?).await;
                 return Err(recorded.map_or_else(|error| resources::of_read(&error), |()| unreadable(&request.method)));
             }
-            method if KNOWN_METHODS.contains(&method) => return Err(unreadable(method)),
-            _ => {
-                let method = redact::name(&request.method, MAX_METHOD);
-                let message = format!("There is no method {method} here.");
-                return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None));
-            }
+            // All others were refused in front.
+            method => return Err(unreadable(&redact::name(method, MAX_METHOD))),
         }
         // Row T7, promise 4.
         let params = request.params.unwrap_or_default();

@@ -1,9 +1,10 @@
 //! The `/mcp` endpoint: who may come in, which tools they see, and the audit event of every call.
 //!
 //! A request passes, in this order (row H15): Host and Origin (`network`), preflight (`cors`), the bearer token
-//! (`bearer`), the person, grant and role behind it (`caller`), their allowance (`limits`), the HTTP method, size, type
-//! and JSON of the body (`message`), the `Accept` header (`accept`) and the owner of the session (`sessions`). Only then does the
-//! protocol library see it, without the token. Whatever is refused on the way is a `refusal::Refusal`.
+//! (`bearer`), the person, grant and role behind it (`caller`), their allowance (`limits`), the HTTP method, size and
+//! time of the body (`bodies`), its JSON (`json`, `message`), the `Accept` header (`accept`), the owner of the session
+//! (`sessions`) and the id in it (`under_way`). Only then does the protocol library see it, without the token. Whatever
+//! is refused on the way is a `refusal::Refusal`; what is answered gets the form that the client reads (`reply`).
 //!
 //! The protocol library calls back into `handler`; `call` checks the permission (promise 1), runs the tool and
 //! lets no answer out before its one audit event is durable (promise 4, `invocation`).
@@ -16,6 +17,7 @@
 
 mod accept;
 mod bearer;
+mod bodies;
 mod call;
 mod caller;
 mod catalogue;
@@ -27,23 +29,28 @@ mod handler;
 mod held;
 mod in_flight;
 mod invocation;
+mod json;
 mod limits;
+mod listening;
 mod message;
 mod network;
+mod page;
 mod progress;
 mod prompts;
 mod redact;
 mod refusal;
+mod reply;
 mod resources;
 mod router;
 mod sessions;
 #[cfg(test)]
 mod testing;
+mod under_way;
 
 pub use config::{DEFAULT_CALL_TIMEOUT, DEFAULT_MAX_BODY_BYTES, McpConfig, McpState};
 pub use in_flight::InFlight;
 pub use limits::McpLimits;
-pub use network::{is_host_entry, is_origin_entry};
+pub use network::{is_host_entry, is_nameless_origin, is_origin_entry, with_loopback_names};
 #[cfg(feature = "conformance")]
 pub use router::conformance_router;
 pub use router::router;

@@ -1,7 +1,7 @@
 //! How much one person and one connection may ask for (row T8): requests per minute, and requests under way at once.
 //!
-//! In memory; each process counts for itself, and a restart forgets. Whoever is over a limit gets 429 with the time
-//! after which to come again. Messages are counted before anything of their body is read; only requests take a place,
+//! In memory; each process counts for itself, and a restart forgets. A caller over a limit gets 429 with the time after
+//! which to come again. Messages are counted before anything of their body is read; only requests take a place,
 //! so that a client whose places are all taken can still cancel.
 
 use std::{
@@ -10,9 +10,13 @@ use std::{
     time::Duration,
 };
 
-use margay_domain::{clock::Timestamp, principal::Principal};
+use margay_domain::{
+    allowance::{Allowance, Used},
+    clock::Monotonic,
+    principal::Principal,
+};
 
-/// Whose allowances are whole again are forgotten once so many are known.
+/// Holders whose allowance is full again are forgotten once this many are known.
 const FORGET_ABOVE: usize = 10_000;
 
 /// After this a request that found too many others under way may try again.
@@ -48,10 +52,10 @@ pub(crate) struct Limits {
 }
 
 /// What one holder has asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Usage {
-    /// When the allowance is whole again.
-    whole_at: Timestamp,
+    /// Of the allowance of a minute.
+    used: Used,
     under_way: u32,
 }
 
@@ -73,31 +77,25 @@ impl Limits {
     }
 
     /// Counts one request of this person and this connection, or says when to come again. Of a refused request nothing
-    /// is counted, so that whoever waits as told gets through.
-    pub(crate) fn count(&self, principal: &Principal, now: Timestamp) -> Result<(), Duration> {
+    /// is counted, so that a caller who waits as told gets through.
+    pub(crate) fn count(&self, principal: &Principal, now: Monotonic) -> Result<(), Duration> {
         let rates = [self.limits.rate_per_user, self.limits.rate_per_connection];
         let mut known = lock(&self.known);
         if known.len() >= FORGET_ABOVE {
-            known.retain(|_, usage| usage.under_way > 0 || usage.whole_at > now);
+            known.retain(|_, usage| usage.under_way > 0 || !usage.used.is_full(now));
         }
         let mut after = Vec::with_capacity(rates.len());
         for (holder, rate) in holders(principal).into_iter().zip(rates) {
-            let usage = known.get(&holder).copied().unwrap_or(Usage { whole_at: now, under_way: 0 });
-            let share = Duration::from_micros(60_000_000 / u64::from(rate.max(1)));
-            let whole_at = usage.whole_at.max(now);
-            // All of a minute's allowance may be used at once; then one more each time its share of the minute is over.
-            let wait = whole_at.since(now).saturating_sub(share.saturating_mul(rate.max(1) - 1));
-            if wait > Duration::ZERO {
-                return Err(wait);
-            }
-            after.push((holder, Usage { whole_at: whole_at.plus(share), ..usage }));
+            let usage = known.get(&holder).copied().unwrap_or_default();
+            let used = Allowance::per_minute(rate).take(usage.used, now)?;
+            after.push((holder, Usage { used, ..usage }));
         }
         known.extend(after);
         Ok(())
     }
 
     /// Takes a place among the requests under way, or says when to come again.
-    pub(crate) fn enter(&self, principal: &Principal, now: Timestamp) -> Result<Permit, Duration> {
+    pub(crate) fn enter(&self, principal: &Principal) -> Result<Permit, Duration> {
         let most = [self.limits.concurrent_per_user, self.limits.concurrent_per_connection];
         let holders = holders(principal);
         let mut known = lock(&self.known);
@@ -106,7 +104,7 @@ impl Limits {
             return Err(BUSY);
         }
         for holder in &holders {
-            known.entry(Arc::clone(holder)).or_insert(Usage { whole_at: now, under_way: 0 }).under_way += 1;
+            known.entry(Arc::clone(holder)).or_default().under_way += 1;
         }
         drop(known);
         Ok(Permit { _places: Arc::new(Places { known: Arc::clone(&self.known), holders }) })
@@ -139,7 +137,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{NOW, World};
+    use crate::testing::World;
+
+    const NOW: Monotonic = Monotonic::after_start(Duration::from_secs(1000));
 
     fn principal(user: &str, grant: &str) -> Principal {
         let mut principal = World::new().principal();
@@ -194,16 +194,16 @@ mod tests {
     fn places_come_back_with_the_last_clone() {
         let limits = limits(100, 100, 2, 1);
         let one = principal("usr_a", "grt_1");
-        let permit = limits.enter(&one, NOW).unwrap();
-        assert_eq!(wait(limits.enter(&one, NOW)), Some(BUSY));
-        let second = limits.enter(&principal("usr_a", "grt_2"), NOW).unwrap();
-        assert_eq!(wait(limits.enter(&principal("usr_a", "grt_3"), NOW)), Some(BUSY));
+        let permit = limits.enter(&one).unwrap();
+        assert_eq!(wait(limits.enter(&one)), Some(BUSY));
+        let second = limits.enter(&principal("usr_a", "grt_2")).unwrap();
+        assert_eq!(wait(limits.enter(&principal("usr_a", "grt_3"))), Some(BUSY));
         let clone = permit.clone();
         drop(permit);
-        assert_eq!(wait(limits.enter(&one, NOW)), Some(BUSY));
+        assert_eq!(wait(limits.enter(&one)), Some(BUSY));
         drop(clone);
         drop(second);
-        assert_eq!(wait(limits.enter(&one, NOW)), None);
+        assert_eq!(wait(limits.enter(&one)), None);
     }
 
     #[test]
@@ -218,8 +218,8 @@ mod tests {
     }
 
     proptest! {
-        /// However requests are spread over time, no minute sees more than twice the rate, and whoever waits as told
-        /// gets through.
+        /// However requests are spread over time, no minute sees more than twice the rate, and a caller who waits as
+        /// told gets through.
         #[test]
         fn never_more_than_allowed(gaps in prop::collection::vec(0_u64..8_000, 1..200), rate in 1_u32..20) {
             let limits = limits(1_000, rate, 9, 9);

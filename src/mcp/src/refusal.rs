@@ -1,21 +1,23 @@
 //! Everything that is refused before a handler runs, and the one mapping of it to HTTP.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use axum::{body::Body, response::Response};
 use http::{
     HeaderValue, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use rmcp::model::{ErrorCode, ErrorData, JsonRpcError, ProtocolVersion, RequestId};
 use serde_json::{Value, json};
+
+use crate::network::Forbidden;
 
 /// Why a request goes no further. The texts are for whoever debugs a client; none comes from below.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     /// Another host, or a web page that is not allowed (rows H2, H3).
-    #[error("The Host or Origin header of this request is not allowed here. An admin can add it to the configuration.")]
-    Forbidden,
+    #[error("{0}")]
+    Forbidden(Box<Forbidden>),
     /// No bearer token (row OX3).
     #[error("Sign in first: this address needs an access token in the Authorization header.")]
     NoToken,
@@ -58,18 +60,84 @@ pub(crate) enum Refusal {
     /// The body ended early.
     #[error("The body could not be read.")]
     Unreadable,
+    /// The body took too long.
+    #[error("The body did not arrive within {} seconds.", .0.as_secs())]
+    TooSlow(Duration),
+    /// Too many bodies of this person are on their way.
+    #[error(
+        "Too much that you send is still on its way. Wait as long as the Retry-After header says, and send less at once."
+    )]
+    TooManyBodies(Duration),
+    /// Too many bodies of all people are on their way.
+    #[error("The server is receiving too much at once. Wait as long as the Retry-After header says.")]
+    Crowded(Duration),
     /// Not `application/json`.
     #[error("The body must have the content type application/json.")]
     UnsupportedMediaType,
+    /// A coding such as `gzip`.
+    #[error("The body must not be compressed: leave the Content-Encoding header out.")]
+    Compressed,
     /// Not JSON.
-    #[error("The body is not valid JSON.")]
-    NotJson,
+    #[error("{sentence}")]
+    NotJson {
+        /// The id of the request, where it could be read all the same.
+        id: Option<RequestId>,
+        /// What is wrong.
+        sentence: String,
+    },
     /// An array of messages (row B8).
-    #[error("Batches are not supported: send one message per request.")]
+    #[error("Send one message per request: only sessions of protocol version 2025-03-26 may send several in a list.")]
     Batch,
+    /// An array that holds nothing or too much.
+    #[error("A list of messages holds from 1 to {0} of them.")]
+    OddBatch(usize),
+    /// What is no message of the revision with batches.
+    #[error("This message is sent by itself: a list holds neither initialize nor what other protocol versions have.")]
+    NotInBatch(Option<RequestId>),
     /// JSON, but no JSON-RPC message.
-    #[error("The body is not a JSON-RPC 2.0 message that this protocol version knows.")]
+    #[error(
+        "The body is not a JSON-RPC message: it is an object with the member jsonrpc, which is \"2.0\", and either a \
+             method or a result or an error."
+    )]
     NotAMessage(Option<RequestId>),
+    /// An object that says nothing.
+    #[error("The message has no method: it is a text such as tools/list.")]
+    NoMethod(Option<RequestId>),
+    /// A request whose id is of another kind (row B1).
+    #[error("The id of a request is a text or a whole number.")]
+    NotAnId,
+    /// Parameters by position, which JSON-RPC has and MCP has not.
+    #[error("The member params must be an object.")]
+    PositionalParams(Option<RequestId>),
+    /// A request without what it cannot be understood without (row V8).
+    #[error("This is missing in {method}: {}.", .missing.join(", "))]
+    Incomplete {
+        /// The id of the request.
+        id: Option<RequestId>,
+        /// Its method: one that this server knows, or any of the newer era.
+        method: String,
+        /// What is missing.
+        missing: Vec<&'static str>,
+    },
+    /// A message that the protocol library cannot read.
+    #[error(
+        "The message does not fit this protocol version: a member that its method needs is missing or of another type."
+    )]
+    Misfit(Option<RequestId>),
+    /// A method that is not served (row H13).
+    #[error("There is no method {method} here.")]
+    NoSuchMethod {
+        /// The id of the request.
+        id: Option<RequestId>,
+        /// The method, cut.
+        method: String,
+    },
+    /// A request with the id of another one that is under way in the same session (row B1).
+    #[error("A request with this id is under way in this session. Give each request an id of its own.")]
+    IdUnderWay(Option<RequestId>),
+    /// Two protocol versions in one request (row H9).
+    #[error("This request has MCP-Protocol-Version headers that differ.")]
+    TwoVersions,
     /// Neither of the two answer formats is acceptable.
     #[error("The Accept header must allow application/json or text/event-stream.")]
     NotAcceptable(Option<RequestId>),
@@ -92,7 +160,32 @@ pub(crate) enum Refusal {
     Internal(Option<RequestId>),
 }
 
-/// The challenges, made once (rows R2, R3).
+/// The challenges for each name of this server, made once (rows R2, R3).
+#[derive(Debug)]
+pub(crate) struct AllChallenges {
+    configured: Challenges,
+    aliases: HashMap<String, Challenges>,
+}
+
+impl AllChallenges {
+    /// `aliases` are other hosts, in lower case, with the address of the metadata as it is found there.
+    pub(crate) fn new(resource_metadata_url: &str, aliases: &[(String, String)], scope: &str) -> Self {
+        let of_alias = |(host, url): &(String, String)| (host.clone(), Challenges::new(url, scope));
+        Self {
+            configured: Challenges::new(resource_metadata_url, scope),
+            aliases: aliases.iter().map(of_alias).collect(),
+        }
+    }
+
+    /// The challenges for a request to `host`. A client compares the resource that the metadata names with the address that
+    /// it was given (RFC 9728 section 3.3), so that a client of an alias is sent to the metadata of the alias.
+    pub(crate) fn under(&self, host: Option<&str>) -> &Challenges {
+        let alias = host.and_then(|host| self.aliases.get(&host.to_ascii_lowercase()));
+        alias.unwrap_or(&self.configured)
+    }
+}
+
+/// The challenges under one name.
 #[derive(Debug)]
 pub(crate) struct Challenges {
     no_token: HeaderValue,
@@ -103,7 +196,7 @@ pub(crate) struct Challenges {
 
 impl Challenges {
     /// `scope` is what a client may ask for; what it gets is decided on the consent page.
-    pub(crate) fn new(resource_metadata_url: &str, scope: &str) -> Self {
+    fn new(resource_metadata_url: &str, scope: &str) -> Self {
         let place = format!("Bearer resource_metadata=\"{resource_metadata_url}\", scope=\"{scope}\"");
         let with = |error: &str, refusal: &Refusal| {
             header(&format!("{place}, error=\"{error}\", error_description=\"{refusal}\""))
@@ -138,21 +231,31 @@ fn header(text: &str) -> HeaderValue {
 impl Refusal {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::Forbidden | Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
             Self::NoToken | Self::InvalidToken => StatusCode::UNAUTHORIZED,
-            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable | Self::Unrecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests { .. } | Self::TooManyBodies(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable | Self::Unrecorded(_) | Self::Crowded(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType | Self::Compressed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
-            Self::UnknownSession(_) => StatusCode::NOT_FOUND,
+            Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::UnknownSession(_) | Self::NoSuchMethod { .. } => StatusCode::NOT_FOUND,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::MalformedCredentials
             | Self::Unreadable
-            | Self::NotJson
+            | Self::NotJson { .. }
             | Self::Batch
+            | Self::OddBatch(_)
+            | Self::NotInBatch(_)
             | Self::NotAMessage(_)
+            | Self::NoMethod(_)
+            | Self::NotAnId
+            | Self::PositionalParams(_)
+            | Self::Incomplete { .. }
+            | Self::Misfit(_)
+            | Self::IdUnderWay(_)
+            | Self::TwoVersions
             | Self::UnsupportedVersion { .. }
             | Self::SessionRequired(_) => StatusCode::BAD_REQUEST,
         }
@@ -172,7 +275,13 @@ impl Refusal {
     fn json_rpc(&self) -> JsonRpcError {
         let message = self.to_string();
         match self {
-            Self::NotJson => JsonRpcError::new(None, ErrorData::parse_error(message, None)),
+            Self::NotJson { id, .. } => JsonRpcError::new(id.clone(), ErrorData::parse_error(message, None)),
+            Self::Incomplete { id, .. } | Self::PositionalParams(id) => {
+                JsonRpcError::new(id.clone(), ErrorData::invalid_params(message, None))
+            }
+            Self::NoSuchMethod { id, .. } => {
+                JsonRpcError::new(id.clone(), ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None))
+            }
             Self::UnsupportedVersion { id, requested } => {
                 let data = json!({ "supported": ProtocolVersion::KNOWN_VERSIONS, "requested": requested });
                 let error = ErrorData::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, message, Some(data));
@@ -185,11 +294,23 @@ impl Refusal {
             Self::InsufficientScope { id, .. }
             | Self::TooManyRequests { id, .. }
             | Self::NotAMessage(id)
+            | Self::NoMethod(id)
+            | Self::NotInBatch(id)
+            | Self::Misfit(id)
+            | Self::IdUnderWay(id)
             | Self::NotAcceptable(id)
             | Self::SessionRequired(id)
             | Self::UnknownSession(id) => JsonRpcError::new(id.clone(), ErrorData::invalid_request(message, None)),
             _ => JsonRpcError::new(None, ErrorData::invalid_request(message, None)),
         }
+    }
+
+    /// The message for places where there is no status: in a stream, or in a list of answers. `id` is that of the request,
+    /// where it is not known here.
+    pub(crate) fn json_rpc_text(&self, id: Option<&RequestId>) -> String {
+        let mut error = self.json_rpc();
+        error.id = error.id.or_else(|| id.cloned());
+        serde_json::to_string(&error).unwrap_or_default()
     }
 
     fn body(&self) -> Value {
@@ -214,8 +335,12 @@ impl Refusal {
             Self::InsufficientScope { scope, .. } => {
                 headers.insert(WWW_AUTHENTICATE, challenges.insufficient_scope(scope))
             }
+            // RFC 9110 section 12.5.3: which codings would have done.
+            Self::Compressed => headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+            // What is left of the body may never come.
+            Self::TooSlow(_) => headers.insert(CONNECTION, HeaderValue::from_static("close")),
             // Whole seconds, rounded up: coming too early costs a second refusal.
-            Self::TooManyRequests { wait, .. } => {
+            Self::TooManyRequests { wait, .. } | Self::TooManyBodies(wait) | Self::Crowded(wait) => {
                 let seconds = wait.as_millis().div_ceil(1000).max(1);
                 headers.insert(RETRY_AFTER, header(&seconds.to_string()))
             }

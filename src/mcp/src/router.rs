@@ -13,10 +13,10 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE},
+    header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, COOKIE},
     request::Parts,
 };
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use margay_domain::{
     clock::Clock,
     principal::{Origin, Principal},
@@ -29,23 +29,30 @@ use rmcp::{
         StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
     },
 };
+use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    accept, bearer,
+    accept::{self, Accepts},
+    bearer,
+    bodies::Bodies,
     call::{Call, CallContext, Calls},
     caller::{Callers, TokenId},
     config::McpState,
     cors,
-    handler::{Handler, ReadsEvents, request_id},
+    handler::{self, Handler, ReadsEvents, request_id},
     held::Held,
     invocation::Recorder,
     limits::{Limits, Permit},
-    message::{self, Message},
-    network::Network,
-    refusal::{Challenges, Refusal},
+    listening::{self, Listening},
+    message::{self, Incoming, Message},
+    network::{self, Network},
+    page,
+    refusal::{AllChallenges, Refusal},
+    reply::{self, KEEP_ALIVE},
     sessions::{Owner, SESSION_HEADER, Sessions},
+    under_way::UnderWay,
 };
 
 /// An idle session of an older client ends after this. Longer than any tool may run, and long enough for a working
@@ -63,8 +70,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// It looks this often whether there is one.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// A comment line in a silent stream this often, so that no proxy closes it (section 5.6).
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The longest list of messages in one body.
+const MAX_BATCH: usize = 50;
 
 /// Tells nginx and its kin to pass a stream on at once (row H7).
 const NO_BUFFERING: &str = "x-accel-buffering";
@@ -84,13 +91,13 @@ type Service<H> = StreamableHttpService<H, LocalSessionManager>;
 /// Must be called inside a tokio runtime.
 pub fn router(state: McpState, shutdown: CancellationToken) -> Router {
     let version = state.config.server_version.clone();
-    mount(Endpoint::new(state, shutdown, |calls| Handler::new(calls, &version)))
+    mount(Endpoint::new(state, shutdown, Some(handler::METHODS), |calls| Handler::new(calls, &version)))
 }
 
 /// The same transport and guard with the fixtures of the official conformance suite behind it instead of the product.
 #[cfg(feature = "conformance")]
 pub fn conformance_router(state: McpState, shutdown: CancellationToken) -> Router {
-    mount(Endpoint::new(state, shutdown, |_calls| crate::conformance::Fixtures::new()))
+    mount(Endpoint::new(state, shutdown, None, |_calls| crate::conformance::Fixtures::new()))
 }
 
 fn mount<H: ServerHandler + Clone>(endpoint: Endpoint<H>) -> Router {
@@ -102,14 +109,20 @@ async fn serve<H: ServerHandler + Clone>(State(endpoint): State<Arc<Endpoint<H>>
 }
 
 struct Endpoint<H> {
+    /// The public address, for people.
+    resource: String,
     network: Network,
-    challenges: Challenges,
-    callers: Callers,
+    challenges: AllChallenges,
+    callers: Arc<Callers>,
     limits: Limits,
+    bodies: Bodies,
     clock: Arc<dyn Clock>,
-    max_body_bytes: usize,
     calls: Arc<Calls>,
+    /// The methods of requests, if not all that the library knows.
+    methods: Option<handler::Methods>,
     sessions: Sessions,
+    under_way: UnderWay,
+    listening: Listening,
     /// For both eras: sessions for older clients, none for newer ones.
     service: Service<H>,
     /// For older clients that read JSON but no streams. There is nothing to remember about them, so no session.
@@ -118,11 +131,17 @@ struct Endpoint<H> {
 }
 
 impl<H: ServerHandler + Clone> Endpoint<H> {
-    fn new(state: McpState, shutdown: CancellationToken, handler: impl FnOnce(Arc<Calls>) -> H) -> Self {
+    fn new(
+        state: McpState,
+        shutdown: CancellationToken,
+        methods: Option<handler::Methods>,
+        handler: impl FnOnce(Arc<Calls>) -> H,
+    ) -> Self {
         let McpState { config, verifier, grants, audit, registry, ports, clock, entropy, in_flight } = state;
         let network = Network::new(&config);
         // Row R3. What a client asks for is a wish; the consent page decides.
-        let challenges = Challenges::new(&config.resource_metadata_url, &PermissionSet::grantable().to_scope());
+        let scope = PermissionSet::grantable().to_scope();
+        let challenges = AllChallenges::new(&config.resource_metadata_url, &config.resource_metadata_aliases, &scope);
         let recorder = Recorder { audit, clock: Arc::clone(&clock), entropy, in_flight };
         let calls = Calls {
             registry,
@@ -149,7 +168,8 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
             .with_sse_retry(None)
             // The library's timer for it follows the clock of the machine, and would never rest under one that is paused.
             .with_sse_keep_alive((!cfg!(test)).then_some(KEEP_ALIVE))
-            .with_max_request_body_bytes(config.max_body_bytes)
+            // What arrives was measured in front; what was mended may be a little longer.
+            .with_max_request_body_bytes(config.max_body_bytes.saturating_mul(4))
             .with_cancellation_token(calls_end);
         let service = {
             let handler = handler.clone();
@@ -158,14 +178,18 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         let sessionless =
             Service::new(move || Ok(handler.clone()), Arc::clone(&manager), protocol.with_legacy_session_mode(false));
         Self {
+            resource: config.resource,
             network,
             challenges,
-            callers: Callers { verifier, grants, clock: Arc::clone(&clock) },
+            callers: Arc::new(Callers { verifier, grants, clock: Arc::clone(&clock) }),
             limits: Limits::new(config.limits),
+            bodies: Bodies::new(config.max_body_bytes),
             clock,
-            max_body_bytes: config.max_body_bytes,
             calls,
+            methods,
             sessions: Sessions::new(manager),
+            under_way: UnderWay::default(),
+            listening: Listening::default(),
             service,
             sessionless,
             shutdown,
@@ -174,22 +198,28 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
 
     async fn serve(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        // Rows H2, H3: before anything else, so that a foreign page learns nothing.
-        let checked = self.network.check(&parts);
-        let answer = match checked {
-            Err(ref refusal) => Err(refusal.clone()),
-            // Row R11: a preflight brings no token and needs none.
-            Ok(_) if parts.method == Method::OPTIONS => Ok(cors::preflight()),
-            Ok(_) => self.answer(parts, body).await,
+        let origin = network::origin(&parts.headers);
+        let challenges = self.challenges.under(network::host(&parts));
+        let answer = if parts.method == Method::OPTIONS {
+            // Row R11: a preflight brings no token and needs none. It says the same to every page, since browsers show no
+            // page why a preflight was refused; what a page that is not allowed sends afterwards is refused.
+            Ok(cors::preflight())
+        } else if let Err(refusal) = self.network.check(&parts) {
+            // Rows H2, H3: before anything else, so that a foreign page learns nothing but this.
+            Err(refusal)
+        } else if page::is_wanted(&parts) {
+            Ok(page::for_people(&self.resource))
+        } else {
+            self.answer(parts, body).await
         };
         let mut response = answer.unwrap_or_else(|refusal| {
             tracing::debug!(%refusal, "refused a request");
-            refusal.into_response(&self.challenges)
+            refusal.into_response(challenges)
         });
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(NO_BUFFERING, HeaderValue::from_static("no"));
-        if let Ok(Some(origin)) = checked {
+        if let Some(origin) = origin {
             cors::expose(headers, origin);
         }
         response
@@ -203,11 +233,10 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         parts.headers.remove(AUTHORIZATION);
         parts.headers.remove(COOKIE);
         let owner = Owner::of(&principal);
-        // Row T8: before the body is read, so that too much costs nothing but this.
-        let counted = self.limits.count(&principal, self.clock.now());
-        counted.map_err(|wait| Refusal::TooManyRequests { id: None, wait })?;
         parts.extensions.insert(principal);
         parts.extensions.insert(token_id);
+        // Row T8: before the body is read, so that too much costs nothing but this.
+        self.count(&parts)?;
         match parts.method {
             Method::POST => self.post(parts, body, owner).await,
             Method::GET => self.listen(parts, &owner).await,
@@ -216,19 +245,119 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         }
     }
 
-    /// One message. A request has its place until the answer is sent and the call behind it has ended.
-    async fn post(&self, mut parts: Parts, body: Body, owner: Owner) -> Result<Response, Refusal> {
-        let bytes = message::read_body(body, self.max_body_bytes).await?;
+    async fn post(&self, parts: Parts, body: Body, owner: Owner) -> Result<Response, Refusal> {
         message::check_content_type(&parts.headers)?;
-        let message = Message::parse(&bytes)?;
-        let Some(permit) = self.place(&parts, &message).await? else {
-            return self.message(parts, bytes, message, owner).await;
-        };
-        if message.does_work() {
-            parts.extensions.insert(permit.clone());
+        message::check_one_version(&parts.headers)?;
+        // The room is given back once the message has its place, which counts from then on.
+        let (bytes, room) = self.bodies.read(&parts.headers, body, &owner.user).await?;
+        match Incoming::parse(&bytes)? {
+            Incoming::One(message, bytes) => {
+                let permit = self.place(&parts, &message).await?;
+                drop(room);
+                self.one(parts, bytes, *message, permit, owner).await
+            }
+            Incoming::Batch(messages) => self.batch(parts, messages, owner).await,
+        }
+    }
+
+    /// One message. A request has its place until the answer is sent and the call behind it has ended.
+    async fn one(
+        &self,
+        mut parts: Parts,
+        bytes: Bytes,
+        message: Message,
+        permit: Option<Permit>,
+        owner: Owner,
+    ) -> Result<Response, Refusal> {
+        let grant = owner.grant.clone();
+        if let Some(permit) = permit.clone().filter(|_| message.does_work()) {
+            parts.extensions.insert(permit);
         }
         let response = self.message(parts, bytes, message, owner).await?;
-        Ok(response.map(|body| Body::new(Held::new(body, permit))))
+        // Row OP6: also what has begun to be told ends with its connection.
+        let response = if reply::is_stream(&response) {
+            let ended = listening::until_ended(Arc::clone(&self.callers), grant);
+            response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(ended))))
+        } else {
+            response
+        };
+        Ok(match permit {
+            Some(permit) => response.map(|body| Body::new(Held::new(body, permit))),
+            None => response,
+        })
+    }
+
+    /// Several messages, which one revision of the protocol has (row B8). They are answered one after the other, and each
+    /// is checked and counted as if it had come by itself.
+    async fn batch(&self, parts: Parts, messages: Vec<Value>, owner: Owner) -> Result<Response, Refusal> {
+        if !message::allows_batches(&parts.headers) {
+            return Err(Refusal::Batch);
+        }
+        if messages.is_empty() || messages.len() > MAX_BATCH {
+            return Err(Refusal::OddBatch(MAX_BATCH));
+        }
+        if self.sessions.check(&parts.headers, &owner, None)?.is_none() {
+            return Err(Refusal::SessionRequired(None));
+        }
+        let accepts = accept::read(&parts.headers);
+        let mut single = parts;
+        single.headers.insert(ACCEPT, HeaderValue::from_static(accept::JSON));
+        let mut answers = Vec::new();
+        for (number, value) in messages.into_iter().enumerate() {
+            answers.extend(self.one_of_many(&mut single, value, number, &owner).await);
+        }
+        if answers.is_empty() {
+            let mut accepted = Response::new(Body::empty());
+            *accepted.status_mut() = StatusCode::ACCEPTED;
+            return Ok(accepted);
+        }
+        let list = reply::json(format!("[{}]", answers.join(",")));
+        Ok(if accepts.json { list } else { reply::as_events(list).await })
+    }
+
+    /// The answer to one message of several, unless it wants none.
+    async fn one_of_many(&self, parts: &mut Parts, value: Value, number: usize, owner: &Owner) -> Option<String> {
+        let text = Bytes::from(value.to_string());
+        let (message, mended) = match Message::read(value) {
+            Ok(read) => read,
+            Err(refusal) => return Some(refusal.json_rpc_text(None)),
+        };
+        let id = message.id.clone().filter(|_| message.is_request());
+        let answered = self.answer_one_of_many(parts, mended.unwrap_or(text), message, number, owner).await;
+        let id = id?;
+        Some(answered.unwrap_or_else(|refusal| refusal.json_rpc_text(Some(&id))))
+    }
+
+    async fn answer_one_of_many(
+        &self,
+        parts: &mut Parts,
+        text: Bytes,
+        message: Message,
+        number: usize,
+        owner: &Owner,
+    ) -> Result<String, Refusal> {
+        if message.is_initialize() || message.is_modern(&parts.headers) {
+            return Err(Refusal::NotInBatch(message.id));
+        }
+        if number > 0 {
+            // Row OP6: what counts is who they are now, not when the first message came.
+            if let Some(before) = parts.extensions.get::<Principal>() {
+                let now = self.callers.again(before).await?;
+                parts.extensions.insert(now);
+            }
+            self.count(parts)?;
+        }
+        let permit = self.place(parts, &message).await?;
+        let response = self.one(parts.clone(), text, message, permit, owner.clone()).await?;
+        let body = response.into_body().collect().await.map_err(|_| Refusal::Internal(None))?.to_bytes();
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// Row T8: one more request of this person and this connection.
+    fn count(&self, parts: &Parts) -> Result<(), Refusal> {
+        let Some(principal) = parts.extensions.get::<Principal>() else { return Ok(()) };
+        let counted = self.limits.count(principal, self.clock.monotonic());
+        counted.map_err(|wait| Refusal::TooManyRequests { id: None, wait })
     }
 
     /// Row T8: a place among the requests under way. Notifications and responses need none. A client that calls many
@@ -239,7 +368,7 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         };
         let until = Instant::now() + PATIENCE;
         loop {
-            match self.limits.enter(principal, self.clock.now()) {
+            match self.limits.enter(principal) {
                 Ok(permit) => return Ok(Some(permit)),
                 Err(wait) if Instant::now() >= until => {
                     return Err(Refusal::TooManyRequests { id: message.id.clone(), wait });
@@ -264,11 +393,11 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
             parts.headers.remove(SESSION_HEADER);
         }
         message.check_version(&parts.headers)?;
-        let id = message.id.as_ref();
         let accepts = accept::read(&parts.headers);
         if !accepts.json && !accepts.events {
             return Err(Refusal::NotAcceptable(message.id));
         }
+        message.check_whole(&parts.headers)?;
         parts.headers.insert(ACCEPT, HeaderValue::from_static(accept::BOTH));
         if accepts.events {
             parts.extensions.insert(ReadsEvents);
@@ -278,27 +407,86 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
             parts.headers.remove(SESSION_HEADER);
             // Row H15: what does not fit its headers is refused by the library, before any scope is asked for.
             if message.is_complete() && message.fits(&parts.headers) {
+                if let Some(refusal) = self.no_such_method(&message, true) {
+                    return Err(refusal);
+                }
                 self.check_scope(&parts, &message, None).await?;
             }
-            return self.forward(&self.service, parts, bytes, id).await;
+            return self.modern(parts, bytes, message.id, accepts).await;
         }
+        let id = message.id.as_ref();
         // Row L4: a session id goes further only if it is the caller's.
         let session = self.sessions.check(&parts.headers, &owner, id)?;
-        if session.is_none() && !accepts.events {
-            self.check_scope(&parts, &message, None).await?;
-            return self.forward(&self.sessionless, parts, bytes, id).await;
-        }
-        if session.is_none() && !message.is_initialize() {
+        if session.is_none() && accepts.events && !message.is_initialize() {
             // Row L3.
             return Err(Refusal::SessionRequired(message.id));
         }
-        self.check_scope(&parts, &message, session.as_deref()).await?;
-        let response = self.forward(&self.service, parts, bytes, id).await?;
-        let opened = response.headers().get(SESSION_HEADER).cloned();
-        if let Some(opened) = opened {
-            self.sessions.bind(&opened, owner).await;
+        if let Some(refusal) = self.no_such_method(&message, false) {
+            // Row H13: in this era it is an answer like any other.
+            let told = reply::json(refusal.json_rpc_text(None));
+            return Ok(if accepts.json { told } else { reply::as_events(told).await });
         }
-        Ok(response)
+        if session.is_none() && !accepts.events {
+            self.check_scope(&parts, &message, None).await?;
+            return forward(&self.sessionless, parts, bytes, id).await;
+        }
+        self.check_scope(&parts, &message, session.as_deref()).await?;
+        let Some(session) = session else {
+            let response = forward(&self.service, parts, bytes, id).await?;
+            let opened = response.headers().get(SESSION_HEADER).cloned();
+            if let Some(opened) = opened {
+                self.sessions.bind(&opened, owner).await;
+            }
+            return Ok(response);
+        };
+        self.in_session(parts, bytes, &message, accepts, &session).await
+    }
+
+    /// A message of the era without sessions.
+    async fn modern(
+        &self,
+        parts: Parts,
+        bytes: Bytes,
+        id: Option<RequestId>,
+        accepts: Accepts,
+    ) -> Result<Response, Refusal> {
+        let service = self.service.clone();
+        let is_request = id.is_some();
+        let answer = async move { forward(&service, parts, bytes, id.as_ref()).await };
+        if !accepts.events || !is_request {
+            return answer.await;
+        }
+        let response = reply::in_time(answer).await?;
+        Ok(if accepts.json { response } else { reply::as_events(response).await })
+    }
+
+    /// A message of the caller's own session.
+    async fn in_session(
+        &self,
+        mut parts: Parts,
+        bytes: Bytes,
+        message: &Message,
+        accepts: Accepts,
+        session: &str,
+    ) -> Result<Response, Refusal> {
+        let id = message.id.as_ref();
+        let Some(asked) = id.filter(|_| message.is_request()) else {
+            return forward(&self.service, parts, bytes, id).await;
+        };
+        // Row B1: an id is new while it is under way. The work behind it keeps it, too.
+        let live = self.under_way.enter(session, asked).ok_or_else(|| Refusal::IdUnderWay(id.cloned()))?;
+        parts.extensions.insert(live.clone());
+        let response = forward(&self.service, parts, bytes, id).await?;
+        let response = if accepts.events { response } else { reply::as_json(response, id).await? };
+        Ok(response.map(|body| Body::new(Held::new(body, live))))
+    }
+
+    /// Row H13: what is not served is refused here, in a sentence; the library names the method and nothing else.
+    fn no_such_method(&self, message: &Message, modern: bool) -> Option<Refusal> {
+        let methods = self.methods.filter(|_| message.is_request())?;
+        let is_served = message.method.as_deref().is_some_and(|method| methods.serve(method, modern));
+        let refuse = || Refusal::NoSuchMethod { id: message.id.clone(), method: message.shown_method() };
+        (!is_served).then(refuse)
     }
 
     /// Row R5: a call that the role covers and the grant does not is answered with a challenge, from which clients can
@@ -330,20 +518,33 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
 
     /// The stream of a session (row L1).
     async fn listen(&self, mut parts: Parts, owner: &Owner) -> Result<Response, Refusal> {
-        self.check_own_session(&parts.headers, owner)?;
+        let session = self.check_own_session(&parts.headers, owner)?;
         if !accept::read(&parts.headers).events {
             return Err(Refusal::NotAcceptable(None));
         }
         parts.headers.insert(ACCEPT, HeaderValue::from_static(accept::EVENTS));
-        let response = self.forward(&self.service, parts, Bytes::new(), None).await?;
+        let response = forward(&self.service, parts, Bytes::new(), None).await?;
+        let listener = self.listening.open(&session, &owner.grant);
+        let replaced = listener.end.clone();
         let shutdown = self.shutdown.clone();
-        Ok(response.map(|body| Body::from_stream(body.into_data_stream().take_until(shutdown.cancelled_owned()))))
+        let ended = listening::until_ended(Arc::clone(&self.callers), owner.grant.clone());
+        let end = async move {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = replaced.cancelled() => {}
+                () = ended => {}
+            }
+        };
+        Ok(response.map(|body| {
+            let events = Body::from_stream(body.into_data_stream().take_until(Box::pin(end)));
+            Body::new(Held::new(events, listener))
+        }))
     }
 
     /// The end of a session (row L3).
     async fn end(&self, parts: Parts, owner: &Owner) -> Result<Response, Refusal> {
         let session = self.check_own_session(&parts.headers, owner)?;
-        let response = self.forward(&self.service, parts, Bytes::new(), None).await?;
+        let response = forward(&self.service, parts, Bytes::new(), None).await?;
         self.sessions.release(&session);
         Ok(response)
     }
@@ -356,18 +557,19 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         Message::default().check_version(headers)?;
         self.sessions.check(headers, owner, None)?.ok_or(Refusal::MethodNotAllowed(WITHOUT_SESSION))
     }
+}
 
-    /// Hands a checked request to the protocol library.
-    async fn forward(
-        &self,
-        service: &Service<H>,
-        parts: Parts,
-        bytes: Bytes,
-        id: Option<&RequestId>,
-    ) -> Result<Response, Refusal> {
-        let answer = Box::pin(service.handle(http::Request::from_parts(parts, Full::new(bytes)))).await;
-        normalize(answer.map(Body::new), id)
-    }
+/// Hands a checked request to the protocol library.
+async fn forward<H: ServerHandler + Clone>(
+    service: &Service<H>,
+    mut parts: Parts,
+    bytes: Bytes,
+    id: Option<&RequestId>,
+) -> Result<Response, Refusal> {
+    // The text may have been mended, so that it has another length.
+    parts.headers.remove(CONTENT_LENGTH);
+    let answer = Box::pin(service.handle(http::Request::from_parts(parts, Full::new(bytes)))).await;
+    normalize(answer.map(Body::new), id)
 }
 
 /// The library answers some errors in plain text, partly with details from below. Clients get the same shape, and
@@ -384,7 +586,7 @@ fn normalize(response: Response, id: Option<&RequestId>) -> Result<Response, Ref
         StatusCode::NOT_FOUND => Refusal::UnknownSession(id),
         StatusCode::METHOD_NOT_ALLOWED => Refusal::MethodNotAllowed(WITHOUT_SESSION),
         StatusCode::NOT_ACCEPTABLE => Refusal::NotAcceptable(id),
-        _ if status.is_client_error() => Refusal::NotAMessage(id),
+        _ if status.is_client_error() => Refusal::Misfit(id),
         _ => Refusal::Internal(id),
     })
 }

@@ -31,8 +31,8 @@ const MAX_SESSIONS_OF_A_GRANT: usize = 32;
 /// The person and grant that a session belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
-    user: UserId,
-    grant: GrantId,
+    pub(crate) user: UserId,
+    pub(crate) grant: GrantId,
 }
 
 impl Owner {

@@ -56,6 +56,10 @@ pub(crate) fn config() -> McpConfig {
     McpConfig {
         resource: format!("http://{HOST}/mcp"),
         resource_metadata_url: format!("http://{HOST}/.well-known/oauth-protected-resource/mcp"),
+        resource_metadata_aliases: vec![(
+            "localhost:8080".to_owned(),
+            "http://localhost:8080/.well-known/oauth-protected-resource/mcp".to_owned(),
+        )],
         allowed_hosts: vec!["localhost".to_owned()],
         allowed_origins: vec!["http://localhost:*".to_owned()],
         max_body_bytes: 64 * 1024,
@@ -125,6 +129,11 @@ impl World {
     /// Changes what the store says about a connection.
     pub(crate) fn change(&self, grant: &str, change: impl FnOnce(&mut Principal)) {
         change(self.grants.principals.lock().unwrap().get_mut(grant).unwrap());
+    }
+
+    /// The store knows this connection no more, or not as one of a person with a role.
+    pub(crate) fn forget(&self, grant: &str) {
+        self.grants.principals.lock().unwrap().remove(grant);
     }
 
     /// Moves the clock.
@@ -266,6 +275,8 @@ fn principal(grant: &str, user: &str, name: &str, held: PermissionSet, granted: 
             activated_at: Some(NOW),
             expires_at: NOW.plus(Duration::from_hours(24)),
             last_used_at: None,
+            narrowed_from: None,
+            refreshed_from: None,
             revoked: None,
         }),
         client: Arc::new(Client {
@@ -464,6 +475,7 @@ impl Grants for FakeGrants {
         _successor: &RefreshToken,
         _now: Timestamp,
         _grace: Duration,
+        _from: Option<std::net::IpAddr>,
     ) -> StoreResult<RefreshRotation> {
         Err(unavailable())
     }
@@ -536,7 +548,7 @@ impl Tool for FakeTool {
             }),
             Behaviour::Fails => Err(ToolError::not_found("There is nothing by that name.")),
             Behaviour::Huge => Ok(ToolOutput {
-                structured: [("text".to_owned(), json!("x".repeat(200_000)))].into_iter().collect(),
+                structured: [("text".to_owned(), json!("x".repeat(600_000)))].into_iter().collect(),
                 text: String::new(),
                 rows: Some(1),
                 provenance: Provenance::Own,

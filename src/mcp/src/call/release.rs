@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{Calls, denial::denial};
 
-/// An answer may be so many bytes longer as JSON than what one answer may hold in rows: everything around the rows.
-const AROUND_ROWS: usize = 64 * 1024;
+/// A resource may be this many bytes longer than an answer: nothing cuts it, and no model reads it unasked.
+const BEYOND_ANSWERS: usize = 392 * 1024;
 
 impl Calls {
     /// Promise 1 for what took a while: nothing leaves for a connection that has ended, a person who was disabled or a
@@ -27,10 +27,10 @@ impl Calls {
         if requires.met_by(now.effective()) { Ok(()) } else { Err(denial(requires, &now)) }
     }
 
-    /// Tools cut their rows and say so. What is too large all the same, such as one object with a huge text, is
-    /// refused, so that one call can never fill a model's context or a proxy's buffer.
+    /// Tools cut what is too large and say so. A resource that is too large is refused, so that one call can never fill a
+    /// proxy's buffer.
     pub(super) fn check_size(&self, answer: &impl Serialize) -> Result<(), ToolError> {
-        let most = self.ports.max_result_bytes.saturating_add(AROUND_ROWS);
+        let most = self.ports.max_result_bytes.saturating_add(BEYOND_ANSWERS);
         let bytes = json_bytes(answer);
         if bytes <= most {
             return Ok(());

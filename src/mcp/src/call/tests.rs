@@ -67,6 +67,21 @@ async fn the_event_of_a_call_that_went_well() {
     assert!(event.errors.is_empty());
 }
 
+/// Chat clients put a person's words beside the arguments of each call.
+#[tokio::test]
+async fn what_clients_add_by_themselves_is_not_recorded() {
+    for tool in ["echo", "data", "nothing_of_the_kind"] {
+        let world = World::new();
+        let mut call = call(&world, tool);
+        for key in ["chatInput", "toolCallId", "task_progress", "text"] {
+            call.arguments.insert(key.to_owned(), json!("hi"));
+        }
+        world.calls().run(call).await;
+        let events = world.events();
+        assert_eq!(events[0].action_params["dynamic"]["arguments"], json!({ "text": "hi" }), "{tool}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_ending_has_one_event() {
     for (tool, expected, outcome) in [

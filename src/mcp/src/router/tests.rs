@@ -1,9 +1,12 @@
 //! The whole endpoint, from the request to the answer.
 
+mod bodies;
 mod events;
+mod forms;
 mod limits;
 mod progress;
 mod prompts_and_resources;
+mod streams;
 
 use std::time::Duration;
 
@@ -149,9 +152,11 @@ async fn a_preflight_needs_no_token() {
     assert_eq!(reply.header("access-control-allow-credentials"), None);
     assert_eq!(reply.header("vary"), Some("Origin"));
 
-    let refused = server.send(request("OPTIONS", None, &[("origin", "https://evil.example")], "")).await;
-    assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    assert_eq!(refused.header("access-control-allow-origin"), None);
+    // Without it a page could not read why what it sends afterwards is refused.
+    let foreign = server.send(request("OPTIONS", None, &[("origin", "https://evil.example")], "")).await;
+    assert_eq!(foreign.status, StatusCode::NO_CONTENT);
+    assert_eq!(foreign.header("access-control-allow-origin"), Some("https://evil.example"));
+    assert_eq!(foreign.header("access-control-allow-credentials"), None);
 
     let challenge = server.send(request("POST", None, &[("origin", "http://localhost:5173")], "")).await;
     assert_eq!(challenge.status, StatusCode::UNAUTHORIZED);
@@ -163,12 +168,27 @@ async fn a_preflight_needs_no_token() {
 async fn foreign_hosts_and_origins_are_refused_before_the_token_is_looked_at() {
     let world = World::new();
     let server = world.server();
-    for header in [("host", "evil.example"), ("origin", "http://evil.example"), ("origin", "null")] {
+    let cases = [
+        (("host", "evil.example"), "Host", "mcp.allowed_hosts", None),
+        (("origin", "http://evil.example"), "Origin", "mcp.allowed_origins", Some("http://evil.example")),
+        (("origin", "null"), "Origin", "mcp.allowed_origins", Some("null")),
+    ];
+    for (header, named, key, page) in cases {
         for token in [None, Some(ANA)] {
             let reply = server.send(request("POST", token, &[header], "{}")).await;
             assert_eq!(reply.status, StatusCode::FORBIDDEN, "{header:?}");
             assert_eq!(reply.json().get("id"), None);
             assert_eq!(error_code(&reply), -32600);
+            let sentence = format!(
+                "The {named} header of this request, \"{}\", is not allowed here. An admin can add it to {key} in the \
+                 configuration.",
+                header.1
+            );
+            assert_eq!(reply.json()["error"]["message"], sentence);
+            // The page that is refused may read why, and nothing else.
+            assert_eq!(reply.header("access-control-allow-origin"), page);
+            assert_eq!(reply.header("access-control-allow-credentials"), None);
+            assert_eq!(reply.header("www-authenticate"), None);
         }
     }
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
@@ -206,7 +226,8 @@ async fn what_is_no_request_of_the_protocol() {
     let reply = server.send(request("PUT", Some(ANA), &[], "{}")).await;
     assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(reply.header("allow"), Some("GET, POST, DELETE, OPTIONS"));
-    let reply = server.send(request("POST", Some(ANA), &[("accept", "text/html")], r#"{"jsonrpc":"2.0"}"#)).await;
+    let ping = json!({ "jsonrpc": "2.0", "id": 4, "method": "ping" }).to_string();
+    let reply = server.send(request("POST", Some(ANA), &[("accept", "text/html")], ping)).await;
     assert_eq!(reply.status, StatusCode::NOT_ACCEPTABLE);
     assert!(world.events().is_empty());
 }

@@ -60,7 +60,7 @@ impl Alerts for Nothing {
     async fn put(&self, _alerts: &[Alert]) -> StoreResult<()> {
         Err(unavailable())
     }
-    async fn get(&self, _id: &AlertId) -> StoreResult<Option<Alert>> {
+    async fn get(&self, _id: &AlertId, _access: &LogTypeAccess) -> StoreResult<Option<Alert>> {
         Err(unavailable())
     }
     async fn list(
@@ -68,13 +68,19 @@ impl Alerts for Nothing {
         _filter: &AlertFilter,
         _after: Option<&AlertPosition>,
         _limit: u32,
+        _access: &LogTypeAccess,
     ) -> StoreResult<Vec<Alert>> {
         Err(unavailable())
     }
-    async fn count(&self, _filter: &AlertFilter) -> StoreResult<u64> {
+    async fn count(&self, _filter: &AlertFilter, _access: &LogTypeAccess) -> StoreResult<u64> {
         Err(unavailable())
     }
-    async fn tally(&self, _filter: &AlertFilter, _width: Duration) -> StoreResult<Vec<AlertTally>> {
+    async fn tally(
+        &self,
+        _filter: &AlertFilter,
+        _width: Duration,
+        _access: &LogTypeAccess,
+    ) -> StoreResult<Vec<AlertTally>> {
         Err(unavailable())
     }
     async fn change(
@@ -83,13 +89,14 @@ impl Alerts for Nothing {
         _change: &AlertChange,
         _by: &UserId,
         _now: Timestamp,
+        _access: &LogTypeAccess,
     ) -> StoreResult<Vec<AlertId>> {
         Err(unavailable())
     }
-    async fn add_comment(&self, _comment: &AlertComment) -> StoreResult<()> {
+    async fn add_comment(&self, _comment: &AlertComment, _access: &LogTypeAccess) -> StoreResult<()> {
         Err(unavailable())
     }
-    async fn comments(&self, _id: &AlertId) -> StoreResult<Vec<AlertComment>> {
+    async fn comments(&self, _id: &AlertId, _access: &LogTypeAccess) -> StoreResult<Vec<AlertComment>> {
         Err(unavailable())
     }
 }
