@@ -11,6 +11,8 @@ pub mod banner;
 #[cfg(feature = "ssr")]
 pub mod brand_mark;
 #[cfg(feature = "ssr")]
+pub mod client_name;
+#[cfg(feature = "ssr")]
 pub mod console_frame;
 #[cfg(feature = "ssr")]
 pub mod document_title;

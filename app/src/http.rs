@@ -1,7 +1,7 @@
 //! The pages as an axum router. The only module that calls `leptos_axum`.
 //!
 //! [`router`] serves the pages and the forms that belong to them. [`draw`] wraps the browser-facing routers of other
-//! crates, so that the [`ErrorPage`], [`ContinuePage`] or [`SetupAgain`] in an answer's extensions becomes a page.
+//! crates, so that the [`ErrorPage`], [`ContinuePage`], [`EndpointPage`], [`SetupAgain`] or [`SignInAgain`] in an answer's extensions becomes a page.
 //! [`not_found`] is the fallback for addresses that nobody serves.
 //!
 //! Requests carry who is asking in their extensions: `Browser`, `Origin` and, if somebody signed in, `SignedIn`.
@@ -24,14 +24,14 @@ use leptos::prelude::*;
 use leptos_axum::{LeptosRoutes, ResponseOptions};
 use leptos_meta::provide_meta_context;
 use margay_domain::{
-    page::{ContinuePage, ErrorPage, SetupAgain},
+    page::{ContinuePage, EndpointPage, ErrorPage, SetupAgain, SignInAgain},
     principal::{Browser, Origin, SignedIn},
 };
 use serde::de::DeserializeOwned;
 
 use crate::{
     forms,
-    pages::{continue_page::ContinueNotice, error::ErrorNotice, setup},
+    pages::{continue_page::ContinueNotice, error::ErrorNotice, mcp_endpoint::EndpointNotice, setup, sign_in},
     routes::App,
     shell::shell,
     ui::Ui,
@@ -112,7 +112,8 @@ async fn render(
 /// Gives a page its content security policy, with the nonce of this answer.
 fn page_policy() {
     let (Some(parts), Some(response)) = (use_context::<Parts>(), use_context::<ResponseOptions>()) else { return };
-    let policy = headers::content_security_policy(parts.uri.path(), use_nonce().as_deref());
+    let next = sign_in::next(&parts.uri);
+    let policy = headers::content_security_policy(parts.uri.path(), &next, use_nonce().as_deref());
     if let Ok(policy) = HeaderValue::try_from(policy) {
         response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
     }
@@ -139,12 +140,28 @@ async fn draw_pages(State(state): State<UiState>, request: Request, next: Next) 
         .await;
         return hardened(&path, redrawn(response, drawn));
     }
+    if let Some(page) = response.extensions_mut().remove::<EndpointPage>() {
+        let drawn = render(&state, request_for(&path), move || {
+            provide_meta_context();
+            view! { <EndpointNotice page=page.clone()/> }.into_any()
+        })
+        .await;
+        return hardened(&path, redrawn(response, drawn));
+    }
     if let Some(again) = response.extensions_mut().remove::<SetupAgain>() {
         let drawn = render_route(&state, setup::again(again)).await;
         // The page may have found a reason of its own to refuse.
         if drawn.status() != StatusCode::OK {
             *response.status_mut() = drawn.status();
         }
+        return hardened(&path, redrawn(response, drawn));
+    }
+    if let Some(again) = response.extensions_mut().remove::<SignInAgain>() {
+        let status = StatusCode::from_u16(again.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+        let drawn = render_route(&state, sign_in::again(again)).await;
+        *response.status_mut() = status;
+        // Without this layer the answer leads to the form, and what was entered is lost.
+        response.headers_mut().remove(header::LOCATION);
         return hardened(&path, redrawn(response, drawn));
     }
     response

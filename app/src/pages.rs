@@ -11,6 +11,7 @@ pub mod connections;
 pub mod consent;
 pub mod continue_page;
 pub mod error;
+pub mod mcp_endpoint;
 pub mod not_found;
 pub mod remote_mcp;
 pub mod setup;

@@ -13,6 +13,8 @@ pub enum Tone {
     Success,
     /// It needs care.
     Warning,
+    /// It is a trap, as far as can be seen.
+    Danger,
     /// It did not work.
     Error,
 }
@@ -23,7 +25,7 @@ impl Tone {
             Self::Info => "banner banner--info",
             Self::Success => "banner banner--success",
             Self::Warning => "banner banner--warning",
-            Self::Error => "banner banner--error",
+            Self::Danger | Self::Error => "banner banner--error",
         }
     }
 
@@ -31,7 +33,7 @@ impl Tone {
         match self {
             Self::Info => Glyph::Info,
             Self::Success => Glyph::Check,
-            Self::Warning | Self::Error => Glyph::Warning,
+            Self::Warning | Self::Danger | Self::Error => Glyph::Warning,
         }
     }
 
@@ -39,22 +41,25 @@ impl Tone {
     const fn role(self) -> &'static str {
         match self {
             Self::Error => "alert",
-            Self::Info | Self::Success | Self::Warning => "status",
+            Self::Info | Self::Success | Self::Warning | Self::Danger => "status",
         }
     }
 }
 
-/// The banner. An error banner can be focused and takes the focus when the page opens.
+/// The banner. An error banner can be focused, and takes the focus when the page opens unless a field does.
 #[component]
 pub fn Banner(
     /// What kind.
     tone: Tone,
+    /// Whether an error takes the focus.
+    #[prop(default = true)]
+    focused: bool,
     /// The text.
     children: Children,
 ) -> impl IntoView {
     let is_error = tone == Tone::Error;
     view! {
-        <div class=tone.class() role=tone.role() tabindex=is_error.then_some("-1") autofocus=is_error>
+        <div class=tone.class() role=tone.role() tabindex=is_error.then_some("-1") autofocus=is_error && focused>
             <Icon glyph=tone.glyph()/>
             <div class="banner__text">{children()}</div>
         </div>

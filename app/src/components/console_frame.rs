@@ -41,7 +41,7 @@ pub fn ConsoleFrame(
     children: Children,
 ) -> impl IntoView {
     let name = person.user.display_name();
-    let role = person.role.name.clone();
+    let role = role_title(&person.role.name);
     // The same links twice: in a drawer on a phone, at the side elsewhere. The style sheet shows one of them.
     let drawer = navigation(section, &person);
     let side = navigation(section, &person);
@@ -78,6 +78,11 @@ pub fn ConsoleFrame(
             <main class="console__main" id="content" tabindex="-1">{children()}</main>
         </div>
     }
+}
+
+/// The name of a role, in words.
+pub(crate) fn role_title(name: &str) -> String {
+    if name == "AnalystReadOnly" { "Analyst, read-only".to_owned() } else { name.to_owned() }
 }
 
 /// The links this person may follow, the present one marked.

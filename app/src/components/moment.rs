@@ -11,3 +11,14 @@ pub fn Moment(
 ) -> impl IntoView {
     view! { <time class="moment" datetime=at.to_rfc3339()>{at.to_display()}</time> }
 }
+
+/// A day, in UTC: for what ends, where nobody asks for the second. The whole moment is its title.
+#[component]
+pub fn Day(
+    /// When.
+    at: Timestamp,
+) -> impl IntoView {
+    let whole = at.to_display();
+    let day = whole.split(' ').next().unwrap_or(&whole).to_owned();
+    view! { <time class="moment" datetime=at.to_rfc3339() title=whole>{day}</time> }
+}

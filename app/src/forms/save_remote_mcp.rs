@@ -12,6 +12,7 @@ use axum_extra::extract::Form;
 use margay_domain::{
     principal::{Browser, Origin, SignedIn},
     remote_mcp::RemoteMcpError,
+    rules::Permission,
 };
 use serde::Deserialize;
 
@@ -35,6 +36,9 @@ pub(super) struct SaveForm {
     domain: Vec<String>,
     #[serde(default)]
     scheme: Vec<String>,
+    /// There if the button was pressed that only judges the entries.
+    #[serde(default)]
+    check: String,
 }
 
 pub(super) async fn post(
@@ -47,20 +51,32 @@ pub(super) async fn post(
     if let Some(refusal) = super::forged(&browser, &form.csrf) {
         return refusal;
     }
-    let SaveForm { revision, domain, scheme, .. } = form;
+    let SaveForm { revision, domain, scheme, check, .. } = form;
     let Ok(revision) = revision.parse::<i64>() else { return refuse(error::form_incomplete()) };
+    if !check.is_empty() {
+        if !person.may(Permission::GeneralSettingsModify) {
+            return refuse(error::forbidden(Permission::GeneralSettingsModify));
+        }
+        let draft = Draft { domains: domain, schemes: scheme, revision, problem: Problem::Checked };
+        return again(&state, browser, person, StatusCode::OK, draft).await;
+    }
     let (status, problem) = match state.ui.remote_mcp.save(&person, &domain, &scheme, revision, &origin).await {
         Ok(_) => return Redirect::to("/settings/ai-automation/remote-mcp?saved=1").into_response(),
         Err(RemoteMcpError::Invalid(errors)) => (StatusCode::UNPROCESSABLE_ENTITY, Problem::Invalid(errors)),
         Err(RemoteMcpError::Stale) => (StatusCode::CONFLICT, Problem::Stale),
         Err(other) => return refuse(refused(other)),
     };
+    again(&state, browser, person, status, Draft { domains: domain, schemes: scheme, revision, problem }).await
+}
+
+/// The page with what was entered.
+async fn again(state: &UiState, browser: Browser, person: SignedIn, status: StatusCode, draft: Draft) -> Response {
     let mut request = request_for(PATH);
     let extensions = request.extensions_mut();
     extensions.insert(browser);
     extensions.insert(person);
-    extensions.insert(Draft { domains: domain, schemes: scheme, revision, problem });
-    let mut page = render_route(&state, request).await;
+    extensions.insert(draft);
+    let mut page = render_route(state, request).await;
     // The page may have found a reason of its own to refuse.
     if page.status() == StatusCode::OK {
         *page.status_mut() = status;

@@ -1,16 +1,21 @@
 //! Header fields that protect the pages.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use margay_domain::rules::forms;
 
 /// Where the consent page is.
 const CONSENT_PREFIX: &str = "/oauth/authorize/";
+const SIGN_IN: &str = "/sign-in";
 
-/// The policy of a page. `script-src` lets in this server's files and the scripts with this answer's nonce.
-pub(super) fn content_security_policy(path: &str, nonce: Option<&str>) -> String {
+/// The policy of a page. `script-src` lets in this server's files and the scripts with this answer's nonce. `next` is
+/// where the form of the sign-in page goes on to.
+pub(super) fn content_security_policy(path: &str, next: &str, nonce: Option<&str>) -> String {
     let nonce = nonce.map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
     // Row OP1: browsers apply form-action to the redirect after the post, so that 'self' would stop the way back to the
-    // client. The consent page leaves it out; default-src does not cover it.
-    let form_action = if path.starts_with(CONSENT_PREFIX) { "" } else { "; form-action 'self'" };
+    // client. The consent page leaves it out, and so does the sign-in page on the way to an authorization, which may end
+    // at the client at once, with an error. Where the form itself goes is fixed in both; default-src does not cover it.
+    let leaves = path.starts_with(CONSENT_PREFIX) || path == SIGN_IN && forms::leads_to_client(next);
+    let form_action = if leaves { "" } else { "; form-action 'self'" };
     format!(
         "default-src 'none'; script-src 'self'{nonce} 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
          font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'{form_action}"
@@ -19,7 +24,7 @@ pub(super) fn content_security_policy(path: &str, nonce: Option<&str>) -> String
 
 /// Whether a page stands between a client and its answer. A client may have opened it in a window of its own.
 fn is_flow(path: &str) -> bool {
-    path == "/sign-in" || path.starts_with("/oauth/")
+    path == SIGN_IN || path.starts_with("/oauth/")
 }
 
 /// Adds what is not there yet (rows OP1, OP8).
@@ -47,19 +52,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_consent_page_lets_forms_lead_elsewhere() {
-        assert!(!content_security_policy("/oauth/authorize/flw_1", Some("n")).contains("form-action"));
-        for path in ["/sign-in", "/connections", "/settings/ai-automation/remote-mcp", "/oauth/authorize"] {
-            assert!(content_security_policy(path, Some("n")).contains("form-action 'self'"), "{path}");
+    fn only_forms_on_the_way_to_a_client_may_end_elsewhere() {
+        let stays =
+            |path: &str, next: &str| content_security_policy(path, next, Some("n")).contains("form-action 'self'");
+        assert!(!stays("/oauth/authorize/flw_1", ""));
+        // The request behind the sign-in page may have an error, which the client is told by a redirect.
+        for next in ["/oauth/authorize?response_type=token", "/oauth/authorize/flw_1", "/oauth/authorize"] {
+            assert!(!stays("/sign-in", next), "{next}");
+        }
+        for next in ["", "/connections", "//evil.example/oauth/authorize", "https://evil.example", "/oauth/authorizes"]
+        {
+            assert!(stays("/sign-in", next), "{next}");
+        }
+        for path in ["/connections", "/settings/ai-automation/remote-mcp", "/oauth/authorize", "/setup/mgs_x"] {
+            assert!(stays(path, "/oauth/authorize?x=1"), "{path}");
         }
     }
 
     #[test]
     fn the_policy_carries_the_nonce() {
         assert!(
-            content_security_policy("/audit", Some("abc")).contains("script-src 'self' 'nonce-abc' 'wasm-unsafe-eval'")
+            content_security_policy("/audit", "", Some("abc"))
+                .contains("script-src 'self' 'nonce-abc' 'wasm-unsafe-eval'")
         );
-        assert!(content_security_policy("/audit", None).contains("script-src 'self' 'wasm-unsafe-eval'"));
+        assert!(content_security_policy("/audit", "", None).contains("script-src 'self' 'wasm-unsafe-eval'"));
     }
 
     #[test]

@@ -14,8 +14,8 @@ use margay_domain::{
     grant::{AuthorizationCode, Grant, RefreshToken, RevocationReason},
     id::{AuditEventId, ClientId, FlowId, GrantId, RoleId, UserId},
     ports::{
-        AuditLog, Clients, CodeRedemption, ConsentError, ConsentPage, ConsentView, Grants, RefreshRotation, Settings,
-        StoreError, StoreResult, Users,
+        AuditLog, Clients, CodeRedemption, Connected, ConsentError, ConsentPage, ConsentView, Grants, RefreshRotation,
+        Settings, StoreError, StoreResult, Users,
     },
     principal::{Origin, Principal},
     remote_mcp::RemoteMcp,
@@ -37,6 +37,8 @@ const CSRF: &str = "token-of-this-session";
 const OPEN_SEED: u64 = 42;
 const ENDPOINT: &str = "http://127.0.0.1:8080/mcp";
 const REMOTE_MCP: &str = "/settings/ai-automation/remote-mcp";
+/// `Claude` with the Cyrillic letter С.
+const LOOKALIKE: &str = "\u{421}laude";
 const REMOTE_MCP_ADD: &str = "/settings/ai-automation/remote-mcp?add_domain=chatgpt.com";
 
 /// One fake behind all ports.
@@ -64,6 +66,8 @@ fn grant() -> Grant {
         activated_at: Some(NOW),
         expires_at: NOW.plus(std::time::Duration::from_hours(24)),
         last_used_at: None,
+        narrowed_from: None,
+        refreshed_from: None,
         revoked: None,
     }
 }
@@ -140,6 +144,7 @@ impl ConsentPage for Fake {
             console_only: held.difference(PermissionSet::grantable()),
             requested: PermissionSet::EMPTY,
             lifetime_days: 90,
+            connected: None,
         };
         // A client with a metadata document, and where its code goes.
         let documented = |redirect_host: &str, loopback: bool, local_only: bool| ConsentView {
@@ -155,6 +160,12 @@ impl ConsentPage for Fake {
         };
         match flow.as_str() {
             "flw_1" => Ok(registered),
+            "flw_again" => {
+                let permissions = PermissionSet::grantable();
+                Ok(ConsentView { connected: Some(Connected { since: NOW, permissions }), ..registered })
+            }
+            "flw_lookalike" => Ok(ConsentView { client_name: LOOKALIKE.to_owned(), ..registered }),
+            "flw_long" => Ok(ConsentView { client_name: "W".repeat(200), ..registered }),
             "flw_document" => Ok(documented("claude.ai", false, false)),
             "flw_elsewhere" => Ok(documented("other.example", false, false)),
             "flw_local" => Ok(documented("127.0.0.1", true, true)),
@@ -201,6 +212,15 @@ impl Clients for Fake {
     }
     async fn list(&self) -> StoreResult<Vec<Client>> {
         Ok(self.clients.lock().unwrap().clone())
+    }
+    async fn equal(&self, _: &Client) -> StoreResult<Option<Client>> {
+        not_here()
+    }
+    async fn collect_ended(&self, _: Timestamp) -> StoreResult<u64> {
+        not_here()
+    }
+    async fn evict_unused(&self, _: Timestamp, _: Timestamp) -> StoreResult<bool> {
+        not_here()
     }
     async fn put_document(&self, _: &Client) -> StoreResult<()> {
         not_here()
@@ -326,6 +346,7 @@ impl Grants for Fake {
         _: &RefreshToken,
         _: Timestamp,
         _: std::time::Duration,
+        _: Option<std::net::IpAddr>,
     ) -> StoreResult<RefreshRotation> {
         not_here()
     }
@@ -491,7 +512,7 @@ async fn the_consent_page_offers_all_that_the_role_holds() {
     for permission in held.difference(PermissionSet::grantable()).iter() {
         assert!(page.html.contains(permission.sentence()), "{permission}");
     }
-    for text in ["Unverified name", "127.0.0.1:4321", "mcp_1", "ana@example.com", "Switch account", "Allow access"] {
+    for text in ["Name not verified", "127.0.0.1:4321", "mcp_1", "ana@example.com", "Switch account", "Allow access"] {
         assert!(page.html.contains(text), "{text}");
     }
     assert!(page.html.contains("Claude &lt;script&gt;") && !page.html.contains("Claude <script>"));
@@ -677,7 +698,7 @@ async fn error_and_continue_pages_of_other_crates_are_drawn() {
 async fn a_metadata_document_vouches_for_its_client() {
     let pages = Pages::new();
     let page = pages.get("/oauth/authorize/flw_document", ADMIN).await;
-    assert!(page.html.contains("vouches for this client") && !page.html.contains("Unverified name"), "{}", page.html);
+    assert!(page.html.contains("vouches for this client") && !page.html.contains("Name not verified"), "{}", page.html);
     assert!(!page.html.contains("another site") && !page.html.contains("can pose as this client"));
     assert!(page.html.contains("https://claude.ai/oauth/client.json"), "its id is shown whole");
     assert!(page.html.contains("Requested"), "the marks of what it asked for stay");
@@ -720,10 +741,14 @@ async fn blocked_redirects_come_with_what_would_allow_them() {
     assert!(!page.html.contains("add_domain=*") && !page.html.contains("add_domain=%2A"), "a star is never proposed");
 
     let added = pages.get(REMOTE_MCP_ADD, ADMIN).await;
-    assert!(added.html.contains("value=\"chatgpt.com\"") && added.html.contains("is not saved yet"), "{}", added.html);
+    assert!(
+        added.html.contains("value=\"chatgpt.com\"") && added.html.contains("Proposed, not saved"),
+        "{}",
+        added.html
+    );
     assert_eq!(pages.fake.settings.lock().unwrap().revision, 7, "a link saves nothing");
     let foreign = pages.get(&format!("{REMOTE_MCP}?add_domain=evil.example"), ADMIN).await;
-    assert!(!foreign.html.contains("evil.example"), "only what was blocked is put into a row");
+    assert!(!foreign.html.contains("value=\"evil.example\""), "only what was blocked is put into a row");
 
     let reader = pages.get(REMOTE_MCP_ADD, Some(BuiltInRole::AnalystReadOnly)).await;
     assert!(reader.html.contains("Recently blocked") && reader.html.contains("2 times"));
@@ -739,7 +764,8 @@ async fn an_admin_approves_a_client_that_waits() {
     let waiting = Client { approval: Approval::Waiting, redirect_uris, ..client() };
     pages.fake.clients.lock().unwrap().push(waiting);
     let page = pages.get(REMOTE_MCP, ADMIN).await;
-    for text in ["Clients waiting for approval", "Claude &lt;script&gt;", "mcp_1", "claude.ai, cursor://", "Unverified"]
+    for text in
+        ["Clients waiting for approval", "Claude &lt;script&gt;", "mcp_1", "claude.ai, cursor://", "Name not verified"]
     {
         assert!(page.html.contains(text), "{text}\n{}", page.html);
     }
@@ -766,7 +792,8 @@ async fn an_admin_sees_and_ends_everyones_connections() {
     let pages = Pages::new();
     let list = pages.get("/settings/connections", ADMIN).await;
     assert_eq!(list.status, StatusCode::OK);
-    for text in ["Claude &lt;script&gt;", "ana@example.com", "Unverified", "/settings/connections/grt_1", "Disconnect"]
+    for text in
+        ["Claude &lt;script&gt;", "ana@example.com", "Name not verified", "/settings/connections/grt_1", "Disconnect"]
     {
         assert!(list.html.contains(text), "{text}\n{}", list.html);
     }
@@ -851,4 +878,145 @@ async fn the_setup_form_comes_back_with_what_was_entered() {
         assert_eq!(html.contains("value=\"Ana\"") && html.contains("value=\"Silva\""), is_open, "{html}");
         assert!(!html.contains("<b>") && !html.contains("type=\"password\" value"), "{html}");
     }
+}
+
+#[tokio::test]
+async fn the_way_from_sign_in_to_a_client_is_open_in_browsers() {
+    let pages = Pages::new();
+    let policy = async |path: &str| pages.get(path, None).await.header("content-security-policy").to_owned();
+    let request = "/sign-in?next=%2Foauth%2Fauthorize%3Fresponse_type%3Dtoken";
+    for path in [request, "/sign-in?error=expired&next=%2Foauth%2Fauthorize%2Fflw_1"] {
+        let policy = policy(path).await;
+        assert!(policy.contains("default-src 'none'") && !policy.contains("form-action"), "{path}: {policy}");
+    }
+    for path in ["/sign-in", "/sign-in?next=%2Fconnections", "/sign-in?next=%2F%2Fevil.example%2Foauth%2Fauthorize"] {
+        let policy = policy(path).await;
+        assert!(policy.contains("form-action 'self'"), "{path}: {policy}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_keeps_the_address_and_the_way_on() {
+    let pages = Pages::new();
+    // Drawing needs the executor that building the pages' router sets up.
+    let _pages = router(pages.state.clone());
+    for (error, status, sentence) in [("invalid", 422_u16, "is not right"), ("limited", 429, "too many attempts")] {
+        let again = SignInAgain {
+            browser: Browser { hash: SecretHash::from_bytes([7; 32]), csrf: CSRF.to_owned() },
+            status,
+            error,
+            email: "ana@example.com\"><b>".to_owned(),
+            next: "/oauth/authorize?response_type=token&state=a+b".to_owned(),
+        };
+        let answer = (StatusCode::SEE_OTHER, [(header::LOCATION, "/sign-in?error=invalid")], Extension(again));
+        let other = Router::new().route("/sign-in", get(move || async move { answer }));
+        let answer = draw(other, pages.state.clone()).oneshot(request_for("/sign-in")).await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers().get(header::LOCATION)), (status, None));
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+        assert!(!policy.contains("form-action"), "{policy}");
+        let html = String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        assert!(html.contains(sentence) && html.contains("value=\"ana@example.com&quot;"), "{html}");
+        assert!(!html.contains("<b>") && !html.contains("type=\"password\" value"), "{html}");
+        assert!(html.contains("value=\"/oauth/authorize?response_type=token&amp;state=a+b\""), "{html}");
+        let inputs: Vec<&str> = html.split("<input").skip(1).filter_map(|rest| rest.split('>').next()).collect();
+        let focused: Vec<bool> = inputs.iter().map(|tag| tag.contains(" autofocus")).collect();
+        assert_eq!(focused, [false, false, false, true], "the password is what has to be entered again: {inputs:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_button_of_a_form_that_decides_decides_nothing() {
+    let pages = Pages::new();
+    let first_button = |html: &str, action: &str| {
+        let form = html.split("<form").find(|form| form.contains(&format!("action=\"{action}\""))).unwrap();
+        let tag = form.split("<button").nth(1).and_then(|rest| rest.split('>').next()).unwrap();
+        tag.to_owned()
+    };
+    let consent = pages.get("/oauth/authorize/flw_1", ADMIN).await;
+    let button = first_button(&consent.html, "/oauth/authorize/decision");
+    assert!(button.contains("value=\"none\"") && button.contains("type=\"submit\""), "{button}");
+    let settings = pages.get(REMOTE_MCP, ADMIN).await;
+    let button = first_button(&settings.html, REMOTE_MCP);
+    assert!(button.contains("name=\"check\"") && button.contains("type=\"submit\""), "{button}");
+}
+
+#[tokio::test]
+async fn a_form_without_a_decision_comes_back_with_what_was_left_selected() {
+    let page = Pages::new().get("/oauth/authorize/flw_1?undecided=AlertRead+RuleRead+UserModify+Root", ADMIN).await;
+    assert!(page.html.contains("Nothing was decided. Choose Allow access or Cancel."), "{}", page.html);
+    let checked: Vec<&str> = check_boxes(&page.html).into_iter().filter(|tag| tag.contains(" checked")).collect();
+    assert_eq!(checked.len(), 2, "{checked:?}");
+    assert!(checked.iter().all(|tag| tag.contains("AlertRead") || tag.contains("RuleRead")), "{checked:?}");
+    let none = Pages::new().get("/oauth/authorize/flw_1?undecided=", ADMIN).await;
+    assert!(check_boxes(&none.html).iter().all(|tag| !tag.contains(" checked")));
+}
+
+#[tokio::test]
+async fn a_name_that_imitates_another_is_flagged_in_words() {
+    let pages = Pages::new();
+    let sentence = "This name imitates Claude. It mixes letters of two scripts: \u{421} (Cyrillic).";
+    let consent = pages.get("/oauth/authorize/flw_lookalike", ADMIN).await;
+    assert!(consent.html.contains("banner--error") && consent.html.contains(sentence), "{}", consent.html);
+    let ordinary = pages.get("/oauth/authorize/flw_1", ADMIN).await;
+    assert!(!ordinary.html.contains("imitates") && !ordinary.html.contains("banner--error"));
+
+    let waiting = Client { approval: Approval::Waiting, name: LOOKALIKE.to_owned(), ..client() };
+    pages.fake.clients.lock().unwrap().push(waiting);
+    let settings = pages.get(REMOTE_MCP, ADMIN).await;
+    assert!(settings.html.contains("Imitates Claude") && settings.html.contains(sentence), "{}", settings.html);
+}
+
+#[tokio::test]
+async fn connecting_again_says_what_it_replaces() {
+    let pages = Pages::new();
+    let page = pages.get("/oauth/authorize/flw_again", ADMIN).await;
+    let count = PermissionSet::grantable().len();
+    for text in ["You connected this client on", "Allowing access replaces that connection"] {
+        assert!(page.html.contains(text), "{text}\n{}", page.html);
+    }
+    assert!(page.html.contains(&format!("with {count} permissions")), "{}", page.html);
+    assert!(!pages.get("/oauth/authorize/flw_1", ADMIN).await.html.contains("replaces that connection"));
+}
+
+#[tokio::test]
+async fn a_long_name_is_cut_by_the_style_sheet_and_whole_in_a_fold() {
+    let page = Pages::new().get("/oauth/authorize/flw_long", ADMIN).await;
+    let name = "W".repeat(200);
+    assert!(page.html.contains(&format!("<bdi title=\"{name}\" class=\"client-name\">")), "{}", page.html);
+    assert!(page.html.contains("Whole name"));
+}
+
+#[tokio::test]
+async fn the_settings_page_says_what_entries_mean() {
+    let pages = Pages::new();
+    let page = pages.get(REMOTE_MCP, ADMIN).await;
+    for text in [
+        "<h3 class=\"fieldset__title\">Allowed redirect domains</h3>",
+        "<h3 class=\"fieldset__title\">Allowed custom schemes</h3>",
+        "What a domain entry matches",
+        "notcursor.com",
+    ] {
+        assert!(page.html.contains(text), "{text}\n{}", page.html);
+    }
+    // Enter in an input: judged and not saved, for those who could save.
+    let body =
+        format!("csrf={CSRF}&revision=7&check=1&domain=*.github.io&domain=*example.org&domain=1.2.3.4&scheme=intent");
+    let checked = pages.post(REMOTE_MCP, &body, BuiltInRole::Admin).await;
+    assert_eq!(checked.status, StatusCode::OK);
+    for text in [
+        "Not saved yet.",
+        "github.io is shared: anyone can make a subdomain there and receive codes.",
+        "*example.org also matches notexample.org, which anyone can register. Write *.example.org",
+        "This is a network address",
+        "This scheme is reserved",
+    ] {
+        assert!(checked.html.contains(text), "{text}\n{}", checked.html);
+    }
+    assert_eq!(pages.fake.settings.lock().unwrap().revision, 7);
+    let reader = pages.post(REMOTE_MCP, &body, BuiltInRole::AnalystReadOnly).await;
+    assert_eq!(reader.status, StatusCode::FORBIDDEN);
+
+    pages.fake.settings.lock().unwrap().allowlist = Allowlist::default();
+    let empty = pages.get(REMOTE_MCP, Some(BuiltInRole::AnalystReadOnly)).await;
+    assert_eq!(empty.html.matches("None: only this computer.").count(), 2, "{}", empty.html);
 }

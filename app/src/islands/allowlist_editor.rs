@@ -4,7 +4,7 @@
 //! crate decides about every entry while it is typed, and again on the server.
 
 use leptos::{html, prelude::*};
-use margay_rules::{Allowlist, CustomScheme, Decision, DomainPattern, forms, messages, redirect};
+use margay_rules::{Allowlist, CustomScheme, Decision, DomainPattern, allowlist, forms, messages, redirect};
 use serde::{Deserialize, Serialize};
 
 use crate::components::icon::{Glyph, Icon};
@@ -16,6 +16,8 @@ pub struct Entry {
     pub value: String,
     /// Why the server did not take it.
     pub error: Option<String>,
+    /// Whether a link put it into the row for review: it is not saved.
+    pub proposed: bool,
 }
 
 /// Which list.
@@ -30,7 +32,12 @@ enum Kind {
 enum Note {
     Nothing,
     Error(String),
-    Warnings(Vec<&'static str>),
+    /// What the entry means, what to think about, and a pattern that may be meant instead.
+    Judged {
+        meaning: Option<String>,
+        warnings: Vec<String>,
+        instead: Option<String>,
+    },
 }
 
 /// One row. The input is the state; `value` follows it.
@@ -61,7 +68,7 @@ impl Kind {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::Domain => "Allowed domains",
+            Self::Domain => "Allowed redirect domains",
             Self::Scheme => "Allowed custom schemes",
         }
     }
@@ -102,26 +109,41 @@ impl Kind {
         }
     }
 
-    /// What to say about `value`. The server's own error stays until the row is changed.
-    fn note(self, entry: &Entry, value: &str) -> Note {
+    /// What to say about `value` between the other rows. The server's own error stays until the row is changed.
+    fn note(self, entry: &Entry, value: &str, earlier: &[String], later: &[String]) -> Note {
         if value.trim().is_empty() {
             return Note::Nothing;
         }
-        let checked = match self {
-            Self::Domain => {
-                DomainPattern::parse(value).map(|pattern| pattern.warnings()).map_err(messages::pattern_error)
-            }
-            Self::Scheme => CustomScheme::parse(value).map(|_| Vec::new()).map_err(messages::scheme_error),
+        let judged = match self {
+            Self::Domain => DomainPattern::parse(value)
+                .map(|pattern| judge(&pattern, earlier, later))
+                .map_err(messages::pattern_error),
+            Self::Scheme => CustomScheme::parse(value).map(|_| Note::Nothing).map_err(messages::scheme_error),
         };
-        match checked {
+        match judged {
             Err(message) => Note::Error(message.to_owned()),
-            Ok(warnings) => match &entry.error {
+            Ok(note) => match &entry.error {
                 Some(error) if entry.value == value => Note::Error(error.clone()),
-                _ if warnings.is_empty() => Note::Nothing,
-                _ => Note::Warnings(warnings.into_iter().map(messages::pattern_warning).collect()),
+                _ => note,
             },
         }
     }
+}
+
+/// What a pattern means. A host that stands for itself needs no words.
+fn judge(pattern: &DomainPattern, earlier: &[String], later: &[String]) -> Note {
+    let covered = allowlist::covered(pattern, earlier, later);
+    let warnings: Vec<String> = pattern
+        .warnings()
+        .into_iter()
+        .map(|warning| messages::pattern_warning(warning, pattern))
+        .chain(covered.as_ref().map(messages::covered))
+        .collect();
+    let meaning = pattern.as_str().contains('*').then(|| messages::pattern_meaning(pattern));
+    if meaning.is_none() && warnings.is_empty() {
+        return Note::Nothing;
+    }
+    Note::Judged { meaning, warnings, instead: pattern.stricter() }
 }
 
 impl Row {
@@ -141,7 +163,7 @@ impl List {
     fn add(self, text: &str) {
         let id = self.next_id.get_value();
         self.next_id.set_value(id + 1);
-        let entry = Entry { value: text.to_owned(), error: None };
+        let entry = Entry { value: text.to_owned(), ..Entry::default() };
         self.rows.update(|rows| rows.push(Row::new(id, entry, true)));
     }
 
@@ -175,6 +197,16 @@ impl List {
 
     fn values(self) -> Vec<String> {
         self.rows.with(|rows| rows.iter().map(|row| row.value.get()).collect())
+    }
+
+    /// What stands in the rows before and after this one.
+    fn around(self, id: u32) -> (Vec<String>, Vec<String>) {
+        self.rows.with(|rows| {
+            let text = |row: &Row| row.value.get();
+            let (earlier, later): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.id < id);
+            let later = later.into_iter().filter(|row| row.id != id);
+            (earlier.into_iter().map(text).collect(), later.map(text).collect())
+        })
     }
 
     fn contains(self, text: &str) -> bool {
@@ -229,10 +261,17 @@ fn list_editor(list: List, editable: bool, awake: RwSignal<bool>) -> impl IntoVi
             }
         })
         .collect_view();
+    // For readers a list without rows would say nothing.
+    let empty = (!editable && list.rows.with_untracked(Vec::is_empty)).then(|| {
+        view! { <p>"None: only this computer."</p> }
+    });
     view! {
         <fieldset class="fieldset">
-            <legend class="fieldset__title">{kind.title()}</legend>
+            <legend>
+                <h3 class="fieldset__title">{kind.title()}</h3>
+            </legend>
             <p class="hint">{kind.hint()}</p>
+            {empty}
             <ul class="entries">
                 <For
                     each=move || list.rows.get()
@@ -240,7 +279,7 @@ fn list_editor(list: List, editable: bool, awake: RwSignal<bool>) -> impl IntoVi
                     children=move |row: Row| entry_row(list, row, editable, awake)
                 />
             </ul>
-            <div class="entries__tools" hidden=move || !(editable && awake.get())>
+            <div class="entries__tools" class:asleep=move || !awake.get() hidden=!editable>
                 <button class="button button--small" type="button" on:click=move |_| list.add("")>
                     <Icon glyph=Glyph::Plus/>
                     {kind.add_label()}
@@ -262,7 +301,24 @@ fn entry_row(list: List, row: Row, editable: bool, awake: RwSignal<bool>) -> imp
     let label = format!("{} {}", kind.row_label(), id + 1);
     let remove_label = format!("Remove {} {}", kind.row_label().to_lowercase(), id + 1);
     let first_value = entry.value.clone();
-    let note = Memo::new(move |_| kind.note(&entry, &value.get()));
+    let proposed = entry.proposed.then(|| {
+        view! {
+            <p class="entry__proposed">
+                <span class="tag tag--strong">"Proposed, not saved"</span>
+            </p>
+        }
+    });
+    let note = Memo::new(move |_| {
+        let (earlier, later) = list.around(id);
+        kind.note(&entry, &value.get(), &earlier, &later)
+    });
+    let replace = move |text: String| {
+        if let Some(element) = input.get_untracked() {
+            element.set_value(&text);
+            let _result = element.focus();
+        }
+        value.set(text);
+    };
     Effect::new(move |_| {
         let Some(element) = input.get() else { return };
         // What was typed before the island woke up counts.
@@ -273,6 +329,7 @@ fn entry_row(list: List, row: Row, editable: bool, awake: RwSignal<bool>) -> imp
     });
     view! {
         <li class="entry">
+            {proposed}
             <div class="entry__line">
                 <input
                     class="input input--mono"
@@ -289,25 +346,32 @@ fn entry_row(list: List, row: Row, editable: bool, awake: RwSignal<bool>) -> imp
                     disabled=!editable
                     node_ref=input
                     on:input=move |ev| value.set(event_target_value(&ev))
+                    on:keydown=move |ev| {
+                        // Enter would save the whole list while one is still typing an entry.
+                        if ev.key() == "Enter" {
+                            ev.prevent_default();
+                        }
+                    }
                 />
                 <button
                     class="button button--quiet button--small"
                     type="button"
                     aria-label=remove_label
-                    hidden=move || !(editable && awake.get())
+                    class:asleep=move || !awake.get()
+                    hidden=!editable
                     on:click=move |_| list.remove(id)
                 >
                     "Remove"
                 </button>
             </div>
             <div class="entry__note" id=note_id aria-live="polite">
-                {move || note_view(note.get())}
+                {move || note_view(note.get(), editable, awake.get(), replace)}
             </div>
         </li>
     }
 }
 
-fn note_view(note: Note) -> AnyView {
+fn note_view(note: Note, editable: bool, awake: bool, replace: impl Fn(String) + Copy + Send + 'static) -> AnyView {
     match note {
         Note::Nothing => ().into_any(),
         Note::Error(message) => view! {
@@ -317,18 +381,34 @@ fn note_view(note: Note) -> AnyView {
             </p>
         }
         .into_any(),
-        Note::Warnings(warnings) => warnings
-            .into_iter()
-            .map(|warning| {
+        Note::Judged { meaning, warnings, instead } => {
+            let meaning = meaning.map(|meaning| view! { <p class="hint entry__meaning">{meaning}</p> });
+            let warnings = warnings
+                .into_iter()
+                .map(|warning| {
+                    view! {
+                        <p class="message message--warning">
+                            <Icon glyph=Glyph::Warning/>
+                            <span>{warning}</span>
+                        </p>
+                    }
+                })
+                .collect_view();
+            let instead = instead.filter(|_| editable && awake).map(|pattern| {
+                let label = format!("Use {pattern} instead");
                 view! {
-                    <p class="message message--warning">
-                        <Icon glyph=Glyph::Warning/>
-                        {warning}
-                    </p>
+                    <button class="button button--small entry__instead" type="button" on:click=move |_| replace(pattern.clone())>
+                        {label}
+                    </button>
                 }
-            })
-            .collect_view()
-            .into_any(),
+            });
+            view! {
+                {meaning}
+                {warnings}
+                {instead}
+            }
+            .into_any()
+        }
     }
 }
 
@@ -336,7 +416,7 @@ fn note_view(note: Note) -> AnyView {
 fn tester(domains: List, schemes: List, awake: RwSignal<bool>) -> impl IntoView {
     let uri = RwSignal::new(String::new());
     view! {
-        <div class="tester" hidden=move || !awake.get()>
+        <div class="tester" class:asleep=move || !awake.get()>
             <label class="field__label" for="test-uri">"Test a redirect URI"</label>
             <p class="hint">"Paste the address a client uses, to see whether the lists above allow it. Nothing is saved."</p>
             <input
@@ -407,23 +487,47 @@ mod tests {
     use super::*;
 
     fn entry(value: &str, error: Option<&str>) -> Entry {
-        Entry { value: value.to_owned(), error: error.map(str::to_owned) }
+        Entry { value: value.to_owned(), error: error.map(str::to_owned), proposed: false }
+    }
+
+    fn note(kind: Kind, entry: &Entry, value: &str) -> Note {
+        kind.note(entry, value, &[], &[])
     }
 
     #[test]
     fn a_row_says_what_is_wrong_with_it() {
         let saved = entry("claude.ai", None);
-        assert_eq!(Kind::Domain.note(&saved, "claude.ai"), Note::Nothing);
-        assert_eq!(Kind::Domain.note(&saved, "  "), Note::Nothing);
-        assert!(matches!(Kind::Domain.note(&saved, "https://claude.ai"), Note::Error(_)));
-        assert!(matches!(Kind::Domain.note(&saved, "*cursor.com"), Note::Warnings(_)));
-        assert!(matches!(Kind::Scheme.note(&saved, "javascript"), Note::Error(_)));
+        assert_eq!(note(Kind::Domain, &saved, "claude.ai"), Note::Nothing);
+        assert_eq!(note(Kind::Domain, &saved, "  "), Note::Nothing);
+        assert!(matches!(note(Kind::Domain, &saved, "https://claude.ai"), Note::Error(_)));
+        assert!(matches!(note(Kind::Scheme, &saved, "javascript"), Note::Error(_)));
+        assert_eq!(note(Kind::Scheme, &saved, "cursor"), Note::Nothing);
+    }
+
+    #[test]
+    fn a_row_says_what_its_own_text_means() {
+        let Note::Judged { meaning, warnings, instead } = note(Kind::Domain, &entry("", None), "*example.org") else {
+            panic!("no note");
+        };
+        assert_eq!(
+            meaning.as_deref(),
+            Some("Matches auth.example.org, example.org and notexample.org, but not example.org.evil.example.")
+        );
+        assert!(warnings[0].contains("*example.org also matches notexample.org"), "{warnings:?}");
+        assert_eq!(instead.as_deref(), Some("*.example.org"));
+    }
+
+    #[test]
+    fn a_row_says_what_makes_it_superfluous() {
+        let note = Kind::Domain.note(&entry("", None), "auth.cursor.com", &[], &["*.cursor.com".to_owned()]);
+        let Note::Judged { warnings, .. } = note else { panic!("no note") };
+        assert_eq!(warnings, ["*.cursor.com allows this already, so this entry adds nothing."]);
     }
 
     #[test]
     fn the_servers_error_stays_until_the_row_changes() {
         let refused = entry("a.example.com", Some("The list is full."));
-        assert_eq!(Kind::Domain.note(&refused, "a.example.com"), Note::Error("The list is full.".to_owned()));
-        assert_eq!(Kind::Domain.note(&refused, "b.example.com"), Note::Nothing);
+        assert_eq!(note(Kind::Domain, &refused, "a.example.com"), Note::Error("The list is full.".to_owned()));
+        assert_eq!(note(Kind::Domain, &refused, "b.example.com"), Note::Nothing);
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     address,
     components::{
         banner::{Banner, Tone},
+        client_name::{ClientName, lookalike_mark},
         console_frame::{ConsoleFrame, Section},
         empty_state::EmptyState,
         icon::{Glyph, Icon},
@@ -26,7 +27,7 @@ use crate::{
 
 /// Where the page is.
 pub(crate) const PATH: &str = "/settings/connections";
-/// At most so many rows; the filter finds the others.
+/// The largest number of rows; the filter finds the others.
 const MAX_ROWS: usize = 200;
 
 const ACTIVE: &str = "active";
@@ -182,7 +183,7 @@ fn nothing(filter: &ConnectionFilter) -> AnyView {
     if *filter == ConnectionFilter::default() {
         view! {
             <EmptyState title="Nobody has connected a client yet">
-                <p>"Each person connects their own clients. The page " <a href="/connections">"Connections"</a> " says how."</p>
+                <p>"Each person connects their own clients. The " <a href="/connections">"Connections"</a> " page says how."</p>
             </EmptyState>
         }
         .into_any()
@@ -249,7 +250,7 @@ fn row(connection: &OwnedConnection, may_end: bool, now: Timestamp) -> AnyView {
             <td data-label="Client" class="table__wrap">
                 <div class="stack">
                     <a class="table__main" href=address>
-                        <bdi>{name}</bdi>
+                        <ClientName name=name/>
                     </a>
                     {vouching(client)}
                 </div>
@@ -291,8 +292,13 @@ pub(crate) fn owner(person: &User) -> AnyView {
     .into_any()
 }
 
-/// Who vouches for what the client says of itself (row OD8).
+/// Who vouches for what the client says of itself (row OD8), and whether its name poses as another.
 pub(crate) fn vouching(client: &Client) -> AnyView {
+    if client.source != ClientSource::Preregistered
+        && let Some(mark) = lookalike_mark(client.display_name())
+    {
+        return mark;
+    }
     if let Some(host) = client.vouching_host() {
         let host = host.to_owned();
         return view! { <span class="host">{host}</span> }.into_any();
@@ -301,9 +307,9 @@ pub(crate) fn vouching(client: &Client) -> AnyView {
         return view! { <span class="hint">"Added by an admin"</span> }.into_any();
     }
     view! {
-        <span class="status status--warn">
-            <Icon glyph=Glyph::Warning/>
-            "Unverified"
+        <span class="status status--over status--wraps">
+            <Icon glyph=Glyph::Info/>
+            "Name not verified"
         </span>
     }
     .into_any()

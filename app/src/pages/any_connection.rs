@@ -10,7 +10,10 @@ use margay_domain::{
 
 use crate::{
     address,
-    components::console_frame::{ConsoleFrame, Section},
+    components::{
+        client_name::ClientName,
+        console_frame::{ConsoleFrame, Section},
+    },
     http::PageRequest,
     pages::{
         all_connections::{PATH, owner, refused, vouching},
@@ -62,7 +65,7 @@ async fn any_connection(request: PageRequest, id: GrantId) -> Result<AnyView, Er
             </nav>
             <header class="page-head">
                 <h1>
-                    <bdi>{name}</bdi>
+                    <ClientName name=name/>
                 </h1>
             </header>
             {facts}

@@ -9,7 +9,7 @@ use margay_domain::{
     clock::Timestamp,
     id::AuditEventId,
     page::ErrorPage,
-    rules::Permission,
+    rules::{Permission, display},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,6 +18,7 @@ use crate::{
     address,
     components::{
         banner::{Banner, Tone},
+        client_name::{ClientName, lookalike_mark},
         console_frame::{ConsoleFrame, Section},
         empty_state::EmptyState,
         icon::{Glyph, Icon},
@@ -30,6 +31,8 @@ use crate::{
 const PATH: &str = "/audit";
 const PAGE_SIZE: u32 = 50;
 const DAY: Duration = Duration::from_hours(24);
+/// The longest text of one cell, in characters; the details have the whole of what was sent.
+const MAX_SHOWN: usize = 2000;
 
 /// The actions to choose from.
 const ACTIONS: [&str; 11] = [
@@ -279,31 +282,35 @@ fn table(events: &[AuditEvent]) -> AnyView {
 }
 
 fn row(event: &AuditEvent) -> AnyView {
-    let person = event.actor.email.clone().unwrap_or_else(|| event.actor.name.clone());
+    let person = shown(event.actor.email.as_deref().unwrap_or(&event.actor.name));
     let tool = text_at(&event.action_params, &["/static/toolName", "/static/uri", "/toolName", "/tool"]);
     let client = text_at(&event.action_details, &["/clientName", "/clientId"]);
+    let mark = client.as_deref().and_then(lookalike_mark);
     let duration = number_at(&event.action_details, &["/durationMs"]).map(|millis| format!("{millis} ms"));
     let at = event.timestamp;
-    let action = event.action_name.clone();
-    let description = event.action_description.clone();
+    let action = shown(&event.action_name);
+    let description = shown(&event.action_description);
     view! {
         <tr>
             <td data-label="Time">
                 <Moment at=at/>
             </td>
-            <td data-label="Person">
+            <td data-label="Person" class="table__wrap">
                 <bdi>{person}</bdi>
             </td>
-            <td data-label="Action">
-                <span class="mono">{action}</span>
-                <span class="hint">{description}</span>
+            <td data-label="Action" class="table__wrap">
+                <span class="mono">{breakable(&action)}</span>
+                <span class="hint description">{description}</span>
                 {more(event)}
             </td>
-            <td data-label="Tool">
-                <span class="mono">{or_dash(tool)}</span>
+            <td data-label="Tool" class="table__wrap">
+                <span class="mono">{breakable(&or_dash(tool))}</span>
             </td>
-            <td data-label="Client">
-                <bdi>{or_dash(client)}</bdi>
+            <td data-label="Client" class="table__wrap">
+                <div class="stack">
+                    <ClientName name=or_dash(client)/>
+                    {mark}
+                </div>
             </td>
             <td data-label="Result">{result_badge(event.action_result)}</td>
             <td data-label="Duration" class="table__number">{or_dash(duration)}</td>
@@ -317,10 +324,10 @@ fn more(event: &AuditEvent) -> AnyView {
     let errors = event
         .errors
         .iter()
-        .map(|error| view! { <p class="message message--error">{error.message.clone()}</p> })
+        .map(|error| view! { <p class="message message--error">{shown(&error.message)}</p> })
         .collect_view();
-    let origin = event.source_ip.clone().unwrap_or_else(|| "unknown".to_owned());
-    let user_agent = event.user_agent.clone().unwrap_or_else(|| "unknown".to_owned());
+    let origin = shown(event.source_ip.as_deref().unwrap_or("unknown"));
+    let user_agent = shown(event.user_agent.as_deref().unwrap_or("unknown"));
     let id = event.id.to_string();
     let params = pretty(&event.action_params);
     let details = pretty(&event.action_details);
@@ -345,16 +352,24 @@ fn more(event: &AuditEvent) -> AnyView {
     .into_any()
 }
 
+/// JSON over several lines, in which no value can hide or turn around what it stands beside.
 fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default()
+    display::json(&serde_json::to_string_pretty(value).unwrap_or_default()).into_owned()
+}
+
+/// A text that somebody else chose, in evidence: what is hidden in it is written out.
+fn shown(text: &str) -> String {
+    display::shown(text, MAX_SHOWN)
+}
+
+/// A name of an action or a tool, which may break after each of its words.
+fn breakable(name: &str) -> AnyView {
+    let parts = name.split_inclusive('_').map(|part| view! { {part.to_owned()} <wbr/> }).collect_view();
+    parts.into_any()
 }
 
 fn text_at(value: &Value, pointers: &[&str]) -> Option<String> {
-    pointers
-        .iter()
-        .filter_map(|pointer| value.pointer(pointer)?.as_str())
-        .find(|text| !text.is_empty())
-        .map(ToOwned::to_owned)
+    pointers.iter().filter_map(|pointer| value.pointer(pointer)?.as_str()).find(|text| !text.is_empty()).map(shown)
 }
 
 fn number_at(value: &Value, pointers: &[&str]) -> Option<String> {
@@ -416,6 +431,29 @@ mod tests {
     fn the_next_page_keeps_the_filter() {
         let filter = Filter { tool: "get alert".to_owned(), ..Filter::default() };
         assert_eq!(filter.older(&AuditEventId::new("aud_1")), "/audit?tool=get%20alert&before=aud_1");
+    }
+
+    #[test]
+    fn nothing_that_others_sent_hides_or_turns_around() {
+        let hidden = "\u{202e}dereffuS\u{2066}\u{1b}[2K\u{9b}\u{3164}\u{e0041}";
+        let event = AuditEvent {
+            id: AuditEventId::new("aud_1"),
+            timestamp: Timestamp::from_seconds(0),
+            action_name: audit::AI_TOOL_INVOKE.to_owned(),
+            action_description: format!("Called {hidden}"),
+            action_result: ActionResult::Failed,
+            action_params: json!({ "static": { "toolName": hidden }, "dynamic": { "arguments": { hidden: hidden } } }),
+            action_details: json!({ "clientName": hidden }),
+            actor: audit::Actor { name: hidden.to_owned(), ..audit::Actor::command_line() },
+            errors: vec![audit::AuditError { message: hidden.to_owned() }],
+            source_ip: Some(hidden.to_owned()),
+            user_agent: Some(hidden.to_owned()),
+        };
+        let page = Owner::new().with(|| table(std::slice::from_ref(&event)).to_html());
+        let bad: Vec<char> = page.chars().filter(|c| *c != '\n' && display::is_deceptive(*c)).collect();
+        assert!(bad.is_empty(), "{bad:?} {page}");
+        assert!(page.contains("\\u{202e}dereffuS\\u{2066}\\u{1b}[2K"), "{page}");
+        assert!(page.contains("\\u202edereffuS"), "{page}");
     }
 
     #[test]

@@ -2,18 +2,22 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use margay_domain::{client::Client, clock::Timestamp, grant::Grant, id::GrantId, page::ErrorPage, rules::forms};
+use margay_domain::{
+    client::Client, clock::Timestamp, connections::ConnectionError, grant::Grant, id::GrantId, page::ErrorPage,
+    rules::forms,
+};
 
 use crate::{
     address,
     components::{
+        client_name::{ClientName, lookalike_mark, whole_name},
         console_frame::{ConsoleFrame, Section},
-        moment::Moment,
+        moment::{Day, Moment},
         risk_badge::RiskBadge,
     },
     http::PageRequest,
     pages::{
-        connections::{Standing, refused},
+        connections::{Standing, is_replaced, refused},
         load,
     },
 };
@@ -28,15 +32,24 @@ pub fn ConnectionPage() -> impl IntoView {
 async fn connection(request: PageRequest, id: GrantId) -> Result<AnyView, ErrorPage> {
     let person = request.person()?;
     let csrf = request.browser()?.csrf;
-    let (grant, client) = request.ui().connections.get(&person, &id).await.map_err(refused)?;
-    let standing = Standing::of(&grant, request.ui().clock.now());
+    let list = request.ui().connections.list(&person).await.map_err(refused)?;
+    let found = list.iter().find(|(grant, _)| grant.id == id).cloned();
+    let (grant, client) = found.ok_or_else(|| refused(ConnectionError::NotFound))?;
+    let now = request.ui().clock.now();
+    let standing = Standing::of(&grant, now);
+    let afterwards = if is_replaced(&grant, &list, now) {
+        "Only this earlier sign-in ends: you connected the client again since, and that connection goes on."
+    } else {
+        "To use it again, connect it again."
+    };
     let name = client.display_name().to_owned();
     let facts = facts(None, &grant, &client, &standing);
-    let permissions =
-        permissions(&grant, "As long as your role holds these permissions too. Connect again to choose others.");
+    let permissions = permissions(
+        &grant,
+        "As long as your role holds these permissions too. To take some away, disconnect it below, then connect the client again and choose fewer.",
+    );
     let action = format!("/connections/{}/revoke", address::encode(grant.id.as_str()));
-    let ending =
-        standing.active.then(|| disconnect(action, name.clone(), csrf.clone(), "To use it again, connect it again."));
+    let ending = standing.active.then(|| disconnect(action, name.clone(), csrf.clone(), afterwards));
     Ok(view! {
         <ConsoleFrame title="Connection" section=Section::Connections person=person csrf=csrf>
             <nav class="breadcrumb" aria-label="Breadcrumb">
@@ -49,7 +62,7 @@ async fn connection(request: PageRequest, id: GrantId) -> Result<AnyView, ErrorP
             </nav>
             <header class="page-head">
                 <h1>
-                    <bdi>{name}</bdi>
+                    <ClientName name=name/>
                 </h1>
             </header>
             {facts}
@@ -113,13 +126,17 @@ pub(crate) fn facts(first: Option<AnyView>, grant: &Grant, client: &Client, stan
     let reason = standing.reason.map(|reason| view! { <span class="hint">{reason}</span> });
     let status = view! { <div class="stack">{standing.badge()} {reason}</div> }.into_any();
     let last_used = grant.last_used_at.map_or_else(|| "Never".into_any(), moment);
+    let whole = whole_name(client.display_name()).map(|whole| fact("Name", whole));
+    let mark = lookalike_mark(client.display_name()).map(|mark| fact("Warning", mark));
     view! {
         <dl class="facts facts--panel">
+            {mark}
+            {whole}
             {first}
             {fact("Status", status)}
             {fact("Connected", moment(grant.activated_at.unwrap_or(grant.created_at)))}
             {fact("Last used", last_used)}
-            {fact("Expires", moment(grant.expires_at))}
+            {fact("Expires", view! { <Day at=grant.expires_at/> }.into_any())}
             {fact("Access was sent to", mono(grant.redirect_uri.clone()))}
             {fact("Client ID", mono(client.id.to_string()))}
             {fact("Connection ID", mono(grant.id.to_string()))}
@@ -134,7 +151,7 @@ pub(crate) fn disconnect(action: String, name: String, csrf: String, afterwards:
         <section class="panel panel--danger" aria-labelledby="disconnect">
             <h2 class="panel__title" id="disconnect">"Disconnect"</h2>
             <p>
-                <bdi class="client-name">{name}</bdi>
+                <ClientName name=name/>
                 " loses access at once: its next request fails, and it cannot get new tokens. \
                  What it did stays in the audit log. "
                 {afterwards}

@@ -14,10 +14,11 @@ use crate::{
     address,
     components::{
         banner::{Banner, Tone},
+        client_name::{ClientName, lookalike_mark},
         console_frame::{ConsoleFrame, Section},
         empty_state::EmptyState,
         icon::{Glyph, Icon},
-        moment::Moment,
+        moment::{Day, Moment},
     },
     http::PageRequest,
     islands::copy_button::CopyButton,
@@ -72,7 +73,10 @@ impl Standing {
             Some((_, RevocationReason::CodeReuse)) => {
                 Some("A sign-in code was used twice, so somebody may have a copy.")
             }
-            Some((_, RevocationReason::PasswordReset)) => Some("The password was set anew."),
+            Some((_, RevocationReason::PasswordReset)) => Some("The password was reset."),
+            Some((_, RevocationReason::Replaced)) => {
+                Some("The person connected the client again, with other permissions.")
+            }
             None if grant.activated_at.is_some() && !standing.active => Some("It reached its end date."),
             _ => standing.reason,
         };
@@ -141,7 +145,8 @@ fn empty() -> AnyView {
 }
 
 fn table(list: Vec<(Grant, Client)>, now: Timestamp) -> AnyView {
-    let rows = list.into_iter().map(|(grant, client)| row(&grant, &client, now)).collect_view();
+    let rows =
+        list.iter().map(|(grant, client)| row(grant, client, is_replaced(grant, &list, now), now)).collect_view();
     view! {
         <div class="table-frame">
             <table class="table table--cards">
@@ -164,11 +169,22 @@ fn table(list: Vec<(Grant, Client)>, now: Timestamp) -> AnyView {
     .into_any()
 }
 
-fn row(grant: &Grant, client: &Client, now: Timestamp) -> AnyView {
+/// Whether this is an earlier sign-in of a client that was connected again since, both of which go on.
+pub(crate) fn is_replaced(grant: &Grant, list: &[(Grant, Client)], now: Timestamp) -> bool {
+    grant.is_active(now) && list.iter().any(|(newer, _)| newer.is_active(now) && newer.replaces(grant))
+}
+
+/// What distinguishes such a connection from the one that replaced it.
+const REPLACED: &str =
+    "Earlier sign-in. You connected this client again since: this one holds no more than that one, and ends with it.";
+
+fn row(grant: &Grant, client: &Client, replaced: bool, now: Timestamp) -> AnyView {
     let address = format!("/connections/{}", address::encode(grant.id.as_str()));
     let name = client.display_name().to_owned();
+    let mark = lookalike_mark(&name);
     let standing = Standing::of(grant, now);
-    let reason = standing.reason.map(|reason| view! { <span class="hint">{reason}</span> });
+    let reason = replaced.then_some(REPLACED).or(standing.reason);
+    let reason = reason.map(|reason| view! { <span class="hint">{reason}</span> });
     let count = grant.permissions.len();
     let count = if count == 1 { "1 permission".to_owned() } else { format!("{count} permissions") };
     let titles = grant.permissions.iter().map(|permission| view! { <li>{permission.title()}</li> }).collect_view();
@@ -187,10 +203,13 @@ fn row(grant: &Grant, client: &Client, now: Timestamp) -> AnyView {
     let action_address = address.clone();
     view! {
         <tr>
-            <td data-label="Client">
-                <a class="table__main" href=address>
-                    <bdi>{name}</bdi>
-                </a>
+            <td data-label="Client" class="table__wrap">
+                <div class="stack">
+                    <a class="table__main" href=address>
+                        <ClientName name=name/>
+                    </a>
+                    {mark}
+                </div>
             </td>
             <td data-label="Status">
                 <div class="stack">{standing.badge()} {reason}</div>
@@ -206,7 +225,7 @@ fn row(grant: &Grant, client: &Client, now: Timestamp) -> AnyView {
             </td>
             <td data-label="Last used">{last_used}</td>
             <td data-label="Expires">
-                <Moment at=expires/>
+                <Day at=expires/>
             </td>
             <td class="table__action">
                 <a class=action_class href=action_address aria-label=action_label>{action}</a>
@@ -305,6 +324,8 @@ mod tests {
             activated_at: Some(Timestamp::from_seconds(101)),
             expires_at: Timestamp::from_seconds(200),
             last_used_at: None,
+            narrowed_from: None,
+            refreshed_from: None,
             revoked: None,
         }
     }
@@ -321,6 +342,30 @@ mod tests {
     }
 
     #[test]
+    fn of_two_sign_ins_with_one_client_the_earlier_one_is_marked() {
+        let client = Client {
+            id: ClientId::new("mcp_1"),
+            name: "Claude".to_owned(),
+            redirect_uris: Vec::new(),
+            client_uri: None,
+            application_type: None,
+            grant_types: Vec::new(),
+            source: margay_domain::client::ClientSource::Registered,
+            approval: margay_domain::client::Approval::Approved,
+            document_fresh_until: None,
+            created_at: Timestamp::from_seconds(1),
+            last_authorized_at: None,
+        };
+        let now = Timestamp::from_seconds(150);
+        let newer = Grant { id: GrantId::new("grt_2"), created_at: Timestamp::from_seconds(120), ..grant() };
+        let ended = Grant { id: GrantId::new("grt_3"), revoked: Some((now, RevocationReason::User)), ..newer.clone() };
+        let list = [newer.clone(), ended.clone(), grant()].map(|grant| (grant, client.clone()));
+        assert!(is_replaced(&grant(), &list, now));
+        assert!(!is_replaced(&newer, &list, now) && !is_replaced(&ended, &list, now));
+        assert!(!is_replaced(&grant(), &list[1..], now), "the newer one has ended");
+    }
+
+    #[test]
     fn an_admin_is_not_addressed_as_the_person() {
         let now = Timestamp::from_seconds(150);
         assert_eq!(Standing::of_another(&grant(), now).reason, None);
@@ -333,6 +378,7 @@ mod tests {
             RevocationReason::RoleReduced,
             RevocationReason::UserDisabled,
             RevocationReason::PasswordReset,
+            RevocationReason::Replaced,
         ] {
             let ended = Grant { revoked: Some((now, reason)), ..grant() };
             let said = Standing::of_another(&ended, now).reason.unwrap();

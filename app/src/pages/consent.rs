@@ -10,19 +10,31 @@ use margay_domain::{
     page::ErrorPage,
     ports::{ConsentError, ConsentView},
     principal::SignedIn,
-    rules::forms,
+    rules::{Lookalike, Permission, PermissionSet, forms},
 };
+
+use serde::Deserialize;
 
 use crate::{
     components::{
         banner::{Banner, Tone},
+        client_name::{ClientName, whole_name},
+        console_frame::role_title,
         flow_frame::FlowFrame,
         icon::{Glyph, Icon},
+        moment::Moment,
     },
     http::PageRequest,
     islands::permission_picker::PermissionPicker,
     pages::{error, load},
 };
+
+/// What a redirect to this page says.
+#[derive(Default, Deserialize)]
+struct ConsentQuery {
+    /// What was selected when the form was sent without a decision, as [`forms::UNDECIDED_FIELD`].
+    undecided: Option<String>,
+}
 
 /// The page.
 #[component]
@@ -44,10 +56,16 @@ async fn consent(request: PageRequest, flow: FlowId) -> Result<AnyView, ErrorPag
     let ConsentView { flow_id, selectable, console_only, requested, lifetime_days, .. } = view.clone();
     let csrf = browser.csrf.clone();
     let next = format!("/oauth/authorize/{flow_id}");
+    let ConsentQuery { undecided } = request.query();
+    // A link can only take marks away: what is not selectable is not in the list.
+    let selected = undecided.as_deref().map_or(selectable, kept).intersection(selectable);
+    let undecided = undecided.is_some().then(nothing_decided);
     Ok(view! {
         <FlowFrame title="MCP authorization".to_owned() islands=true>
             <h1>"MCP authorization"</h1>
+            {undecided}
             {asking(&view)}
+            {imitation(&view)}
             {warning(&view)}
             <dl class="facts">
                 {destination(&view)}
@@ -57,10 +75,23 @@ async fn consent(request: PageRequest, flow: FlowId) -> Result<AnyView, ErrorPag
             <form class="consent" method="post" action="/oauth/authorize/decision">
                 <input type="hidden" name=forms::FLOW_FIELD value=flow_id.to_string()/>
                 <input type="hidden" name=forms::CSRF_FIELD value=csrf/>
+                // Browsers press the first button for Enter in a check box: a stray key must not decide.
+                <button
+                    class="visually-hidden"
+                    type="submit"
+                    name=forms::DECISION_FIELD
+                    value=forms::DECISION_NONE
+                    tabindex="-1"
+                    aria-hidden="true"
+                >
+                    "Decide later"
+                </button>
                 <h2 class="consent__title">"What it may do with your permissions"</h2>
-                <p class="hint">"Everything here is part of your own role. Take away what the client does not need."</p>
+                <p class="hint">"Everything here is part of your own role. Untick what the client does not need."</p>
+                {replacing(&view)}
                 <PermissionPicker
                     selectable=selectable
+                    selected=selected
                     requested=requested
                     console_only=console_only
                     lifetime_days=lifetime_days
@@ -74,6 +105,7 @@ async fn consent(request: PageRequest, flow: FlowId) -> Result<AnyView, ErrorPag
 /// Who asks, and who vouches for the name.
 fn asking(view: &ConsentView) -> AnyView {
     let name = view.client_name.clone();
+    let whole = whole_name(&name);
     let mark = match &view.client_host {
         Some(host) => Some(vouched(host.clone())),
         None => view.unverified.then(unverified),
@@ -81,10 +113,11 @@ fn asking(view: &ConsentView) -> AnyView {
     view! {
         <div class="asking">
             <p class="lead">
-                <bdi class="client-name">{name}</bdi>
-                " asks to work with Margay in your name."
+                <ClientName name=name/>
+                " wants to access Margay as you."
             </p>
             {mark}
+            {whole}
         </div>
     }
     .into_any()
@@ -95,14 +128,66 @@ fn unverified() -> AnyView {
     view! {
         <details class="unverified">
             <summary class="unverified__mark">
-                <Icon glyph=Glyph::Warning/>
-                "Unverified name"
+                <Icon glyph=Glyph::Info/>
+                "Name not verified"
             </summary>
             <p class="hint">
                 "Clients choose their names themselves, so anybody can use this one. "
                 "Go on only if you have just started connecting this client, and look at where access is sent."
             </p>
         </details>
+    }
+    .into_any()
+}
+
+/// A name that poses as another. Who registered itself, and whose document somebody else serves, can have any.
+fn imitation(view: &ConsentView) -> Option<AnyView> {
+    if view.client_host.is_none() && !view.unverified {
+        return None;
+    }
+    let sentence = Lookalike::of(&view.client_name)?.sentence();
+    Some(
+        view! {
+            <Banner tone=Tone::Danger>
+                <p>
+                    <strong><bdi>{sentence}</bdi></strong>
+                </p>
+                <p>"Do not allow it, unless you know who made this client."</p>
+            </Banner>
+        }
+        .into_any(),
+    )
+}
+
+/// What allowing does to the connection that is there already.
+fn replacing(view: &ConsentView) -> Option<AnyView> {
+    let connected = view.connected?;
+    let count = connected.permissions.len();
+    let count = if count == 1 { "1 permission".to_owned() } else { format!("{count} permissions") };
+    Some(
+        view! {
+            <Banner tone=Tone::Info>
+                <p>
+                    "You connected this client on " <Moment at=connected.since/> {format!(" with {count}. ")}
+                    "Allowing access replaces that connection: the client keeps only what you select now."
+                </p>
+            </Banner>
+        }
+        .into_any(),
+    )
+}
+
+/// The permissions in [`forms::UNDECIDED_FIELD`]; names that are none are left out.
+fn kept(names: &str) -> PermissionSet {
+    names.split(' ').filter_map(Permission::from_api_name).collect()
+}
+
+/// After the form was sent without one of its two buttons.
+fn nothing_decided() -> AnyView {
+    view! {
+        <Banner tone=Tone::Info>
+            <p>"Nothing was decided. Choose Allow access or Cancel."</p>
+        </Banner>
     }
     .into_any()
 }
@@ -182,7 +267,7 @@ fn destination(view: &ConsentView) -> AnyView {
     };
     view! {
         <div class="fact">
-            <dt class="fact__name">"Access is sent to"</dt>
+            <dt class="fact__name">"Sends you back to"</dt>
             <dd class="fact__value">
                 <p class="destination">
                     <Icon glyph=glyph/>
@@ -216,7 +301,7 @@ fn client_id(view: &ConsentView) -> AnyView {
 fn account(person: &SignedIn, csrf: String, next: String) -> AnyView {
     let name = person.user.display_name();
     let email = person.user.email.clone();
-    let role = person.role.name.clone();
+    let role = role_title(&person.role.name);
     view! {
         <div class="fact">
             <dt class="fact__name">"Signed in as"</dt>

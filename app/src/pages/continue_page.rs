@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Meta;
 use margay_domain::page::ContinuePage;
 
-use crate::components::flow_frame::FlowFrame;
+use crate::components::{client_name::ClientName, flow_frame::FlowFrame};
 
 /// The page.
 #[component]
@@ -26,13 +26,12 @@ pub fn ContinueNotice(
         <FlowFrame title=heading.to_owned()>
             <h1>{heading}</h1>
             <p>
-                <bdi class="client-name">{name}</bdi>
+                <ClientName name=name/>
                 {result}
             </p>
             <p>
-                <a class="button button--primary" href=target rel="noreferrer">
-                    "Open "
-                    <bdi>{client_name}</bdi>
+                <a class="button button--primary button--wraps" href=target rel="noreferrer">
+                    <span>"Open " <ClientName name=client_name/></span>
                 </a>
             </p>
             <p class="hint">"If your browser asks whether to open the app, allow it. If nothing happens, use the button."</p>

@@ -1,6 +1,7 @@
 //! *Settings > AI & Automation > Remote MCP*: where authorization codes may be sent.
 
 mod blocked;
+mod patterns;
 mod waiting;
 
 use leptos::prelude::*;
@@ -54,6 +55,8 @@ pub(crate) enum Problem {
     Invalid(Vec<AllowlistError>),
     /// Somebody else saved in between.
     Stale,
+    /// Nothing: the entries were only to be judged.
+    Checked,
 }
 
 /// What a link or a redirect to this page says.
@@ -165,6 +168,7 @@ async fn remote_mcp(request: PageRequest) -> Result<AnyView, ErrorPage> {
                     <code>"localhost"</code> ", " <code>"127.0.0.1"</code> " and " <code>"[::1]"</code>
                     ", with http or https, on any port. These codes stay on the person\u{2019}s own computer."
                 </p>
+                {patterns::meaning()}
                 {form}
                 {last_saved}
             </section>
@@ -228,7 +232,7 @@ fn server_url(endpoint: String) -> AnyView {
                 <CopyButton text=endpoint what="the server\u{2019}s URL".to_owned()/>
             </p>
             <p class="hint">
-                "How to add it to a client is described on the page " <a href="/connections">"Connections"</a> "."
+                "The " <a href="/connections">"Connections"</a> " page says how to add it to a client."
             </p>
         </section>
     }
@@ -248,8 +252,13 @@ impl Rows {
         let Some(draft) = draft else {
             let rows = |field: AllowlistField, saved: Vec<String>| {
                 let new = proposal.filter(|proposal| proposal.field == field).map(|proposal| proposal.value.clone());
+                let proposed = new.is_some().then_some(saved.len());
                 let texts: Vec<String> = saved.into_iter().chain(new).collect();
-                entries(&texts, field, &[], editable)
+                let mut rows = entries(&texts, field, &[], editable);
+                if let Some(row) = proposed.and_then(|position| rows.get_mut(position)) {
+                    row.proposed = true;
+                }
+                rows
             };
             let allowlist = &settings.allowlist;
             return Self {
@@ -260,10 +269,10 @@ impl Rows {
         };
         let errors: &[AllowlistError] = match &draft.problem {
             Problem::Invalid(errors) => errors,
-            Problem::Stale => &[],
+            Problem::Stale | Problem::Checked => &[],
         };
         let revision = match draft.problem {
-            Problem::Invalid(_) => draft.revision,
+            Problem::Invalid(_) | Problem::Checked => draft.revision,
             // The person was told; the next save goes over what is there now.
             Problem::Stale => settings.revision,
         };
@@ -282,7 +291,7 @@ fn entries(texts: &[String], field: AllowlistField, errors: &[AllowlistError], e
         .zip(texts.iter().take(used))
         .map(|(index, text)| {
             let error = errors.iter().find(|error| error.field == field && error.index == index);
-            Entry { value: text.clone(), error: error.map(|error| error.message.clone()) }
+            Entry { value: text.clone(), error: error.map(|error| error.message.clone()), proposed: false }
         })
         .collect();
     if editable {
@@ -309,10 +318,26 @@ fn form(rows: Rows, editable: bool, csrf: String) -> AnyView {
         }
         .into_any()
     };
+    // Browsers press the first button for Enter in an input: that judges the entries and saves nothing.
+    let check = editable.then(|| {
+        view! {
+            <button
+                class="visually-hidden"
+                type="submit"
+                name=forms::CHECK_FIELD
+                value="1"
+                tabindex="-1"
+                aria-hidden="true"
+            >
+                "Check the entries"
+            </button>
+        }
+    });
     view! {
         <form class="form" method="post" action=PATH>
             <input type="hidden" name=forms::CSRF_FIELD value=csrf/>
             <input type="hidden" name=forms::REVISION_FIELD value=revision.to_string()/>
+            {check}
             <AllowlistEditor domains=domains schemes=schemes editable=editable/>
             {tail}
         </form>
@@ -325,7 +350,18 @@ fn refusal(draft: &Draft, settings: &RemoteMcpSettings) -> AnyView {
     match &draft.problem {
         Problem::Invalid(errors) => invalid(errors),
         Problem::Stale => stale(settings),
+        Problem::Checked => checked(),
     }
+}
+
+/// The entries stand with their notes, and nothing is saved.
+fn checked() -> AnyView {
+    view! {
+        <Banner tone=Tone::Info>
+            <p>"Not saved yet. Look at the notes below your entries, then choose Save."</p>
+        </Banner>
+    }
+    .into_any()
 }
 
 fn invalid(errors: &[AllowlistError]) -> AnyView {
@@ -438,7 +474,8 @@ mod tests {
         let settings = RemoteMcpSettings { allowlist, ..RemoteMcpSettings::default() };
         let proposal = Proposal { field: AllowlistField::Domains, value: "claude.ai".to_owned() };
         let rows = Rows::of(None, &settings, Some(&proposal), true);
-        assert_eq!(rows.domains[1].value, "claude.ai");
+        assert_eq!((rows.domains[1].value.as_str(), rows.domains[1].proposed), ("claude.ai", true));
+        assert!(!rows.domains[0].proposed && !rows.domains[2].proposed);
         assert_eq!((rows.domains.len(), rows.schemes.len()), (2 + SPARE_ROWS, SPARE_ROWS));
         assert_eq!(row_after(proposal.field, &settings), "#domain-1");
     }
@@ -457,7 +494,7 @@ mod tests {
         }];
         let rows = entries(&texts(&["claude.ai", "", "bad/", "", ""]), AllowlistField::Domains, &errors, true);
         assert_eq!(rows.len(), 3 + SPARE_ROWS);
-        assert_eq!(rows[2], Entry { value: "bad/".to_owned(), error: Some("No path.".to_owned()) });
+        assert_eq!(rows[2], Entry { value: "bad/".to_owned(), error: Some("No path.".to_owned()), proposed: false });
         assert_eq!(rows[0].error, None);
         let others = entries(&texts(&["a", "b", "c"]), AllowlistField::Schemes, &errors, true);
         assert!(others.iter().all(|row| row.error.is_none()));

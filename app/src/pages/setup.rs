@@ -141,7 +141,7 @@ async fn setup(request: PageRequest, token: String) -> Result<AnyView, ErrorPage
                     label="Password"
                     kind="password"
                     autocomplete="new-password"
-                    hint="At least 12 characters. A sentence is easier to remember than signs."
+                    hint="At least 12 characters. A sentence is easier to remember than symbols."
                     error=password_error
                 />
                 <div class="actions">

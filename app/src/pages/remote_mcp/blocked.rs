@@ -13,6 +13,7 @@ use super::{PATH, row_after};
 use crate::{
     address,
     components::{
+        client_name::{ClientName, lookalike_mark, whole_name},
         icon::{Glyph, Icon},
         moment::Moment,
     },
@@ -52,6 +53,7 @@ pub(super) fn section(blocked: &[BlockedRedirects], settings: &RemoteMcpSettings
 
 fn item(redirects: &BlockedRedirects, settings: &RemoteMcpSettings, editable: bool) -> AnyView {
     let name = redirects.client_name.clone();
+    let (mark, whole) = (lookalike_mark(&name), whole_name(&name));
     let target = redirects.target.clone();
     let times = if redirects.count == 1 { "Once".to_owned() } else { format!("{} times", redirects.count) };
     let last_at = redirects.last_at;
@@ -63,10 +65,12 @@ fn item(redirects: &BlockedRedirects, settings: &RemoteMcpSettings, editable: bo
         <li class="request">
             <div class="request__text">
                 <p>
-                    <bdi class="client-name">{name}</bdi>
+                    <ClientName name=name/>
                     " to "
                     <span class="host">{target}</span>
                 </p>
+                {mark}
+                {whole}
                 <p class="hint">{times} ", last " <Moment at=last_at/> {people}</p>
             </div>
             <div class="request__answer">{remedy(&redirects.remedy, settings, editable)}</div>
@@ -93,9 +97,15 @@ fn remedy(remedy: &Remedy, settings: &RemoteMcpSettings, editable: bool) -> AnyV
         ),
         Remedy::AllowedNow(entry) => {
             let entry = entry.clone();
+            // Not in green: that an entry matches says nothing about who the client is.
+            let (class, glyph) = if entry.contains('*') {
+                ("status status--warn", Glyph::Warning)
+            } else {
+                ("status status--over", Glyph::Info)
+            };
             view! {
-                <span class="status status--good">
-                    <Icon glyph=Glyph::Check/>
+                <span class=class>
+                    <Icon glyph=glyph/>
                     "Allowed now"
                 </span>
                 <p class="hint">"By " <span class="host">{entry}</span></p>

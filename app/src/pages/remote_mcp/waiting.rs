@@ -1,11 +1,21 @@
 //! The section *Clients waiting for approval*: there only while a client waits.
 
 use leptos::prelude::*;
-use margay_domain::{client::Client, remote_mcp::blocked::target, rules::forms};
+use margay_domain::{
+    client::Client,
+    remote_mcp::blocked::target,
+    rules::{Lookalike, forms},
+};
 
-use crate::{components::moment::Moment, pages::all_connections::vouching};
+use crate::{
+    components::{
+        client_name::{ClientName, whole_name},
+        moment::Moment,
+    },
+    pages::all_connections::vouching,
+};
 
-/// At most so many are shown, the newest.
+/// The largest number that is shown, the newest.
 const MAX_SHOWN: usize = 50;
 
 /// The section.
@@ -34,6 +44,8 @@ pub(super) fn section(waiting: &[Client], editable: bool, csrf: &str) -> Option<
 
 fn item(client: &Client, editable: bool, csrf: &str) -> AnyView {
     let name = client.display_name().to_owned();
+    let whole = whole_name(&name);
+    let sentence = Lookalike::of(&name).map(|found| view! { <p class="message message--error">{found.sentence()}</p> });
     let id = client.id.to_string();
     let mut targets: Vec<String> = client.redirect_uris.iter().map(|uri| target(uri)).collect();
     targets.sort_unstable();
@@ -45,9 +57,11 @@ fn item(client: &Client, editable: bool, csrf: &str) -> AnyView {
         <li class="request">
             <div class="request__text">
                 <p class="request__line">
-                    <bdi class="client-name">{name}</bdi>
+                    <ClientName name=name/>
                     {vouching(client)}
                 </p>
+                {sentence}
+                {whole}
                 <p class="hint">"Sends codes to " <span class="host">{targets}</span></p>
                 <p class="hint">"Registered " <Moment at=created_at/> ", ID " <span class="mono">{id}</span></p>
             </div>
