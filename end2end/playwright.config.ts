@@ -1,6 +1,7 @@
 import { defineConfig } from "@playwright/test";
 
-const port = Number(process.env.MARGAY_E2E_PORT ?? 8931);
+import { pagePort, serverPort as port } from "./support/ports.js";
+
 const binary = process.env.MARGAY_BINARY;
 if (!binary) throw new Error("MARGAY_BINARY names no server; run `make test`, or build it and set the variable");
 
@@ -41,6 +42,11 @@ export default defineConfig({
   webServer: {
     command: `"${binary}" demo --listen 127.0.0.1:${port}`,
     url: `http://127.0.0.1:${port}/readyz`,
+    env: {
+      MARGAY_MCP__ALLOWED_ORIGINS: `["http://127.0.0.1:${pagePort}"]`,
+      // All stories together register more clients from one address than people do in an hour.
+      MARGAY_OAUTH__REGISTRATIONS_PER_HOUR: "1000",
+    },
     timeout: 180_000,
     stdout: "pipe",
     reuseExistingServer: false,

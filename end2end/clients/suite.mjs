@@ -19,6 +19,8 @@ export const suite = {
   "TypeScript client 2, asks for a client secret": js("typescript-v2", "auto", "client_secret_post"),
   "Python SDK, auto": python("sdk_client", "auto"),
   "Python SDK, legacy": python("sdk_client", "legacy"),
+  "Gemini's function declarations": python("gemini_client"),
+  "TypeScript SDK 1, with the keys that n8n and Cline add": js("surplus-keys"),
   "fastmcp, auto": python("fastmcp_client", "auto"),
   "fastmcp, legacy": python("fastmcp_client", "legacy"),
   "mcp-remote, auto": js("mcp-remote", "auto"),
