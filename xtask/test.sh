@@ -32,11 +32,15 @@ mkdir -p "$CARGO_TARGET_DIR/conformance"
 cp "$CARGO_TARGET_DIR/debug/margay" "$CARGO_TARGET_DIR/conformance/margay"
 
 step 'unit, property, storage and HTTP tests'
+# One PostgreSQL for all of them; without it each test would make its own, which takes longer than most tests.
+. xtask/postgres.sh
+start_postgres
 cargo nextest run --workspace --locked --no-fail-fast
+stop_postgres
 
 step 'rules on wasm32 under Node'
 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
-  cargo test --package margay-rules --test rules --target wasm32-unknown-unknown --locked
+  cargo test --package margay-rules --test rules --test advice --test lookalike --target wasm32-unknown-unknown --locked
 
 step 'independent clients and conformance'
 # The tests above have built it.

@@ -82,6 +82,8 @@ pub struct Lake {
     pub memory_limit_mib: u32,
     /// Disk that queries may spill to, in MiB.
     pub spill_limit_mib: u32,
+    /// How many queries may run at once, each in a process of its own; 0 for as many as the machine bears.
+    pub query_workers: u32,
 }
 
 /// The authorization server.
@@ -94,15 +96,15 @@ pub struct OAuth {
     pub refresh_idle_days: u32,
     /// Lifetime of a connection whatever happens, in days.
     pub connection_days: u32,
-    /// How long a superseded refresh token still gets its successor again, in seconds.
+    /// How long a superseded refresh token gets its successor again even if that was used already, in seconds.
     pub refresh_grace_seconds: u32,
-    /// How many clients may register from one address in an hour.
+    /// How many new clients may register from one address in an hour.
     pub registrations_per_hour: u32,
     /// How many authorizations may begin at one address in an hour.
     pub flows_per_hour: u32,
     /// How many clients may be registered that nobody has authorized yet.
     pub max_unused_clients: u64,
-    /// After how many days a client that nobody ever authorized is removed.
+    /// After how many days a client is removed that nobody ever authorized, or whose last connection has ended.
     pub unused_client_days: u32,
     /// Which clients may come by themselves.
     pub registration: Registration,
@@ -205,7 +207,7 @@ impl Default for Data {
 
 impl Default for Lake {
     fn default() -> Self {
-        Self { memory_limit_mib: 512, spill_limit_mib: 2048 }
+        Self { memory_limit_mib: 512, spill_limit_mib: 2048, query_workers: 0 }
     }
 }
 
@@ -245,7 +247,7 @@ impl Default for Mcp {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             max_body_kib: 1024,
-            max_result_kib: 400,
+            max_result_kib: 72,
             rate_per_user_per_minute: limits.rate_per_user,
             rate_per_connection_per_minute: limits.rate_per_connection,
             concurrent_per_user: limits.concurrent_per_user,

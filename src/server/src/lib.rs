@@ -15,3 +15,5 @@ pub mod wiring;
 mod assets;
 mod data_folder;
 mod linger;
+mod unfinished;
+mod wrong_address;

@@ -1,22 +1,33 @@
 //! `margay`: see `margay --help`.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Parser as _;
 use margay_server::cli::Cli;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Deeply nested SQL is planned by recursion; unoptimised builds need room for it.
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(16 << 20).build();
-    let result = match runtime {
-        Ok(runtime) => runtime.block_on(cli.run()),
+    if let Some(worker) = cli.query_worker() {
+        return worker.run();
+    }
+    let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let result = runtime.block_on(cli.run());
+            // What does not hand back control must not keep the process.
+            runtime.shutdown_timeout(Duration::from_millis(500));
+            result
+        }
         Err(error) => Err(error.into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("margay: {error:#}");
+            // Nobody may be there to read it any more.
+            let _ = writeln!(io::stderr(), "margay: {}", margay_server::cli::error_text(&error));
             ExitCode::FAILURE
         }
     }

@@ -1,10 +1,13 @@
 //! Who gets which port. The one place where implementations meet.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, anyhow};
 use async_trait::async_trait;
-use axum::{Router, middleware::from_fn};
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use leptos_config::LeptosOptions;
 use margay_app::SetupCheck;
@@ -14,10 +17,11 @@ use margay_domain::{
     clock::{Clock, SystemClock},
     connections::Connections,
     entropy::{Entropy, OsEntropy},
+    lake::table_name,
     log_source::LogSource,
     remote_mcp::RemoteMcp,
 };
-use margay_lake::{Lake, LakeConfig};
+use margay_lake::{Execution, Lake, LakeConfig};
 use margay_mcp::{InFlight, McpConfig, McpLimits, McpState};
 use margay_oauth::{OAuth, OAuthPorts};
 use margay_signin::{SignIn, SignInConfig};
@@ -32,8 +36,14 @@ use margay_mcp::router as mcp_router;
 
 use crate::{
     assets, authorization,
+    cli::query_worker,
     config::{Addresses, Config},
-    data_folder, health, linger,
+    data_folder,
+    health::{self, Readiness},
+    linger,
+    telemetry::Reader,
+    unfinished::{self, Unfinished},
+    wrong_address,
 };
 
 /// What every command needs: the database, the lake, time and randomness.
@@ -54,33 +64,78 @@ impl Parts {
     /// mistyped folder must not become an empty one.
     pub async fn open(config: &Config) -> Result<Self> {
         data_folder::find(config)?;
-        Self::open_or_create(config).await
+        // Only commands that do one thing and end are content with what is there.
+        Self::open_for(Reader::Terminal, config, Arc::new(SystemClock), Arc::new(OsEntropy), own_program()?).await
     }
 
     /// The same, and begins an installation where there is none. Only for commands with which one may begin.
     pub async fn open_or_create(config: &Config) -> Result<Self> {
-        Self::open_with(config, Arc::new(SystemClock), Arc::new(OsEntropy)).await
+        Self::open_with(config, Arc::new(SystemClock), Arc::new(OsEntropy), own_program()?).await
     }
 
-    /// [`Self::open_or_create`] with a given clock and generator (tests).
-    pub async fn open_with(config: &Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self> {
+    /// [`Self::open_or_create`] with a given clock and generator, and the program of query workers (tests).
+    pub async fn open_with(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        program: PathBuf,
+    ) -> Result<Self> {
+        Self::open_for(Reader::Operator, config, clock, entropy, program).await
+    }
+
+    async fn open_for(
+        reader: Reader,
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        program: PathBuf,
+    ) -> Result<Self> {
         let dir = &config.data.dir;
         data_folder::create(dir)?;
         let store = Store::open(&config.database()).await?;
         let now = clock.now();
         store.roles().ensure_built_in(now).await?;
+        let present = store.log_schemas().list().await?;
         for schema in margay_lake::managed_schemas(now) {
-            store.log_schemas().put(&schema).await?;
+            // A version that brings a schema for a log type must not replace the one that somebody wrote for it before.
+            let own = present.iter().find(|own| !own.is_managed && table_name(&own.name) == table_name(&schema.name));
+            match own {
+                Some(own) => tracing::debug!(log_type = own.name, "the schema that comes with Margay is left out"),
+                None => store.log_schemas().put(&schema).await?,
+            }
         }
         store.log_sources().ensure(&LogSource::command_line(now)).await?;
         let lake_config = LakeConfig {
-            root: dir.join("lake"),
+            root: lake_folder(config),
             memory_limit_bytes: mebibytes(config.lake.memory_limit_mib),
             spill_limit_bytes: mebibytes(config.lake.spill_limit_mib) as u64,
+            execution: Execution::Workers {
+                command: query_worker::command(program, &config.log, reader),
+                most: match reader {
+                    Reader::Operator => query_workers(config.lake.query_workers),
+                    // One query, which may use all that queries may.
+                    Reader::Terminal => NonZeroUsize::MIN,
+                },
+            },
         };
         let lake = Lake::open(lake_config, store.log_schemas(), Arc::clone(&entropy))?;
         Ok(Self { store, lake, clock, entropy })
     }
+}
+
+fn lake_folder(config: &Config) -> PathBuf {
+    config.data.dir.join("lake")
+}
+
+fn own_program() -> Result<PathBuf> {
+    query_worker::own_program().context("the program of this process cannot be found")
+}
+
+/// How many query workers there may be: `lake.query_workers`, else one for each core, within reason.
+fn query_workers(configured: u32) -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let most = if configured == 0 { cores.clamp(2, 8) } else { configured as usize };
+    NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn mebibytes(count: u32) -> usize {
@@ -160,6 +215,7 @@ impl Application {
             McpState {
                 config: McpConfig {
                     resource_metadata_url: oauth.resource_metadata_url().to_owned(),
+                    resource_metadata_aliases: oauth.resource_metadata_aliases(),
                     allowed_hosts: allowed_hosts(config, &addresses, bound),
                     allowed_origins: allowed_origins(config, &addresses),
                     max_body_bytes: config.mcp.max_body_kib as usize * 1024,
@@ -216,6 +272,8 @@ impl Application {
                 asset_version: assets::version(),
             },
         };
+        let endpoint = Arc::<str>::from(format!("{}/mcp", addresses.api_url));
+        let readiness = Readiness::new(store.clone(), lake_folder(config), Arc::clone(clock));
         // What people's browsers open: session, anti-forgery and same-origin checks, drawn error pages.
         let forms = margay_signin::router(Arc::clone(&sign_in)).merge(margay_oauth::browser_router(Arc::clone(&oauth)));
         let pages = margay_app::http::router(ui.clone()).merge(forms);
@@ -223,7 +281,7 @@ impl Application {
         let pages = margay_app::http::draw(margay_signin::layers(pages, Arc::clone(&sign_in), sessions), ui.clone());
         // What programs call: no cookies, no same-origin rule; they only need to know where a request came from.
         let programs = margay_signin::with_origin(
-            margay_oauth::client_router(Arc::clone(&oauth)).merge(mcp),
+            margay_oauth::client_router(Arc::clone(&oauth)).merge(margay_app::http::draw(mcp, ui.clone())),
             Arc::clone(&sign_in),
         );
         let router = Router::new()
@@ -232,8 +290,10 @@ impl Application {
             .merge(pages)
             .merge(programs)
             .merge(assets::router())
-            .merge(health::router(store.clone()))
+            .merge(health::router(readiness))
             .layer(CatchPanicLayer::new())
+            .layer(from_fn_with_state(endpoint, wrong_address::show_the_way))
+            .layer(from_fn_with_state(Unfinished::new(), unfinished::limit))
             .layer(from_fn(linger::read_rest));
         Ok(Self { router, addresses, sign_in, parts, in_flight, oauth })
     }
@@ -285,8 +345,8 @@ fn allowed_hosts(config: &Config, addresses: &Addresses, bound: SocketAddr) -> V
 
 fn allowed_origins(config: &Config, addresses: &Addresses) -> Vec<String> {
     let mut origins = config.mcp.allowed_origins.clone();
-    origins.push(addresses.api_url.clone());
-    origins.push(addresses.console_url.clone());
+    // The endpoint adds its own.
+    origins.extend(margay_mcp::with_loopback_names(&addresses.console_url));
     origins
 }
 

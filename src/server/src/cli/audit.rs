@@ -13,33 +13,33 @@ use crate::wiring::Parts;
 /// What to do with the audit log.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Show events, newest first.
+    /// Show events, newest first. All conditions must hold.
     Search(Search),
 }
 
 /// Conditions; all must hold.
 #[derive(Debug, Args)]
 pub struct Search {
-    /// Not before this time (RFC 3339 or a date).
-    #[arg(long)]
+    /// Only events from this time on: a date, or a time such as 2026-01-31T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Before this time.
-    #[arg(long)]
+    /// Only events before this time.
+    #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Exactly this action, for example AI_TOOL_INVOKE.
+    /// Only this action, for example AI_TOOL_INVOKE or SIGN_IN.
     #[arg(long)]
     action: Option<String>,
-    /// Exactly this person, by e-mail address (in any case) or id.
-    #[arg(long)]
+    /// Only this person, by e-mail address or id.
+    #[arg(long, value_name = "PERSON")]
     actor: Option<String>,
-    /// Exactly this tool.
+    /// Only calls of this tool.
     #[arg(long)]
     tool: Option<String>,
-    /// SUCCEEDED, FAILED or PARTIALLY_FAILED.
+    /// Only events that ended like this: SUCCEEDED, FAILED or PARTIALLY_FAILED.
     #[arg(long)]
     result: Option<String>,
-    /// At most so many.
-    #[arg(long, default_value_t = 100)]
+    /// Show at most this many events.
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
     limit: u32,
 }
 

@@ -13,26 +13,32 @@ use serde_json::json;
 use super::Context;
 use crate::wiring::Parts;
 
+/// The longest name of a client, in characters, as for those that register themselves.
+const MAX_NAME: usize = 200;
+
 /// What to do with MCP clients.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
-    /// Show all clients.
+    /// Show all clients, and when somebody last connected one.
     List {
-        /// Only those that wait for approval.
+        /// Show only clients that wait for approval.
         #[arg(long)]
         waiting: bool,
     },
-    /// Add a client by hand; prints its id. Clients that register themselves need no such step.
+    /// Add a client and print its id. Only for clients that do not register themselves.
     Add {
-        /// Its name.
+        /// The name that people see when they connect it.
         name: String,
-        /// Where codes may be sent, exactly; may be repeated.
-        #[arg(long = "redirect-uri", required = true)]
+        /// The address to which people return after they have allowed it, exactly as the client sends it. May be
+        /// given several times.
+        #[arg(long = "redirect-uri", value_name = "URI", required = true)]
         redirect_uris: Vec<String>,
     },
-    /// Let people authorize a client that waits for it (`oauth.registration = "admin_approval"`).
+    /// Let people connect a client that waits for approval.
+    ///
+    /// Clients wait if the configuration says oauth.registration = "admin_approval".
     Approve {
-        /// Its id.
+        /// The id of the client; `margay client list` shows it.
         id: String,
     },
 }
@@ -68,7 +74,7 @@ pub(super) async fn run(context: &Context, command: ClientCommand) -> Result<()>
             let now = parts.clock.now();
             let client = Client {
                 id: ClientId::generate(now, parts.entropy.as_ref()),
-                name,
+                name: margay_rules::display::one_line(&name, MAX_NAME),
                 redirect_uris,
                 client_uri: None,
                 application_type: None,
@@ -80,7 +86,7 @@ pub(super) async fn run(context: &Context, command: ClientCommand) -> Result<()>
                 last_authorized_at: None,
             };
             parts.store.clients().create(&client).await?;
-            println!("{}", client.id);
+            say!("{}", client.id)?;
         }
         ClientCommand::Approve { id } => approve(&parts, &ClientId::new(id)).await?,
     }
@@ -92,7 +98,7 @@ async fn approve(parts: &Parts, id: &ClientId) -> Result<()> {
     let clients = parts.store.clients();
     let Some(client) = clients.get(id).await? else { bail!("there is no client with the id {id}") };
     if !clients.approve(id).await? {
-        println!("{} does not wait for approval", client.display_name());
+        say!("{} does not wait for approval", client.display_name())?;
         return Ok(());
     }
     let now = parts.clock.now();
@@ -110,6 +116,6 @@ async fn approve(parts: &Parts, id: &ClientId) -> Result<()> {
         user_agent: None,
     };
     parts.store.audit_log().record(event).await?;
-    println!("People may connect {} now", client.display_name());
+    say!("People may connect {} now", client.display_name())?;
     Ok(())
 }

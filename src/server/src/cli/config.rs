@@ -8,9 +8,9 @@ use super::Context;
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Say whether it can be used.
+    /// Say whether a server can be started with the configuration.
     Check,
-    /// Print all keys with the values in force.
+    /// Show all settings with the values in force: defaults, file, environment and command line together.
     Print,
 }
 
@@ -19,7 +19,10 @@ pub(super) fn run(context: &Context, command: &ConfigCommand) -> Result<()> {
         ConfigCommand::Check => {
             context.config.validate()?;
             let addresses = context.config.addresses(context.config.server.listen)?;
-            println!("The configuration is good. MCP endpoint: {}/mcp", addresses.api_url);
+            for warning in context.config.warnings() {
+                say!("Warning: {warning}.")?;
+            }
+            say!("The configuration is good. MCP endpoint: {}/mcp", addresses.api_url)?;
         }
         ConfigCommand::Print => {
             let mut shown = context.config.clone();
@@ -29,7 +32,7 @@ pub(super) fn run(context: &Context, command: &ConfigCommand) -> Result<()> {
             {
                 shown.database.url = url.into();
             }
-            print!("{}", toml::to_string(&shown)?);
+            say!("{}", toml::to_string(&shown)?.trim_end())?;
         }
     }
     Ok(())

@@ -8,17 +8,18 @@ use margay_domain::secret::{Secret, SecretKind};
 use super::{Context, serve};
 use crate::{
     config::Config,
+    data_folder::ServerLock,
     demo::{self, Content},
     wiring::Parts,
 };
 
-/// Serve a generated week of logs, detections and alerts with three people. Loopback only.
+/// How the demo is made and where it listens.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Address and port to listen on; must be loopback.
+    /// Address and port to listen on, on this machine; without it server.listen of the configuration.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// The seed of the generated week: the same seed gives the same week.
+    /// A number from which the week is made; the same number gives the same week.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -39,6 +40,7 @@ pub(super) async fn run(mut context: Context, args: Args) -> Result<()> {
     context.config.validate()?;
     // Before anything is made or changed: on a used port this may well be the second start of the same demo.
     let listener = serve::bind(&context.config).await?;
+    let lock = ServerLock::take(&context.config)?;
     let parts = Parts::open_or_create(&context.config).await?;
     let given = std::env::var("MARGAY_DEMO_PASSWORD").ok().filter(|password| !password.is_empty());
     let password = given.clone().unwrap_or_else(|| {
@@ -52,29 +54,32 @@ pub(super) async fn run(mut context: Context, args: Args) -> Result<()> {
     match demo::content(&parts).await? {
         Content::Real => bail!("{place} holds an installation that is not a demo; {advice}"),
         Content::Demo => {
-            println!("Using the demo data in {place}");
+            say!("Using the demo data in {place}")?;
             demo::set_passwords(&parts, &password).await?;
         }
         Content::Unfinished(begun) => {
-            println!("Finishing the demo data in {place}, which an earlier start began …");
-            println!("{}", demo::finish(&parts, begun, &password).await?);
+            say!("Finishing the demo data in {place}, which an earlier start began …")?;
+            let made = demo::finish(&parts, begun, &password).await?;
+            say!("{made}")?;
         }
         Content::Empty => {
-            println!("Making a week of logs, detections and alerts …");
-            println!("{}", demo::fill(&parts, args.seed, &password).await?);
+            say!("Making a week of logs, detections and alerts …")?;
+            let made = demo::fill(&parts, args.seed, &password).await?;
+            say!("{made}")?;
         }
     }
     let notice = "This is the demo: everything in it is made up.".to_owned();
     let running = serve::start_on(listener, &context.config, parts, Some(notice)).await?;
-    println!();
-    println!("Margay is ready at {}", running.application.addresses.console_url);
-    println!("MCP endpoint:       {}/mcp", running.application.addresses.api_url);
-    println!("Sign in as admin@example.com, analyst@example.com or viewer@example.com");
+    let signals = serve::Signals::listen()?;
+    say!("")?;
+    say!("Margay is ready at {}", running.application.addresses.console_url)?;
+    say!("MCP endpoint:       {}/mcp", running.application.addresses.api_url)?;
+    say!("Sign in as admin@example.com, analyst@example.com or viewer@example.com")?;
     match given {
-        Some(_) => println!("with the password from MARGAY_DEMO_PASSWORD."),
-        None => println!("with the password  {password}"),
+        Some(_) => say!("with the password from MARGAY_DEMO_PASSWORD.")?,
+        None => say!("with the password  {password}")?,
     }
-    running.until_stopped().await
+    running.until_stopped(signals, lock).await
 }
 
 /// Puts a demo that is thrown away at the end into `dir`, and keeps it out of a configured PostgreSQL: its accounts

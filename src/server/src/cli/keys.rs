@@ -11,10 +11,12 @@ use crate::{authorization, wiring::Parts};
 /// What to do with the keys that sign access tokens.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Show all keys.
+    /// Show all keys: the one that signs, those that only verify, and the next one.
     List,
-    /// Make a new key. It signs from two minutes later on; the present one verifies until its last token has ended, so
-    /// that nobody is signed out. A running server needs no restart.
+    /// Make a new key, for example because the old one may be known to somebody.
+    ///
+    /// It signs two minutes later. The old key verifies until its last token has ended, so nobody is signed out. A running
+    /// server needs no restart.
     Rotate,
 }
 

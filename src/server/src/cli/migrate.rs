@@ -7,7 +7,7 @@ use crate::wiring::Parts;
 
 pub(super) async fn run(context: &Context) -> Result<()> {
     let parts = Parts::open_or_create(&context.config).await?;
-    println!("The database is up to date.");
+    say!("The database is up to date.")?;
     parts.store.close().await;
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::wiring::Parts;
 /// What to do with roles.
 #[derive(Debug, Subcommand)]
 pub enum RoleCommand {
-    /// Show all roles.
+    /// Show all roles with their permissions.
     List,
 }
 

@@ -4,26 +4,29 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
-use margay_domain::{log_schema::LogSchema, ports::DataLake as _};
+use margay_domain::log_schema::LogSchema;
 use serde::Deserialize;
 
-use super::Context;
-use crate::{config::Config, wiring::Parts};
+use super::{Context, shown};
+use crate::{config::Config, data_folder, wiring::Parts};
 
 /// What to do with log schemas.
 #[derive(Debug, Subcommand)]
 pub enum SchemaCommand {
-    /// Show all log types.
+    /// Show all log types that have a schema.
     List,
-    /// Say whether the YAML files can be used.
+    /// Say whether schemas could be added, and what is wrong with them. Changes nothing.
     Check {
-        /// The files.
+        /// YAML files, each with one schema.
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Add schemas, or replace those of the same name. Names must begin with `Custom.`.
+    /// Add schemas, or replace your own of the same name.
+    ///
+    /// Every name can be used that is not one of a schema that comes with Margay. Add a schema again to add fields to it;
+    /// the type of a field cannot change once there are events.
     Add {
-        /// The files.
+        /// YAML files, each with one schema.
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
@@ -53,25 +56,11 @@ pub(super) async fn run(context: &Context, command: SchemaCommand) -> Result<()>
         SchemaCommand::Check { files } => check(&context.config, &files).await?,
         SchemaCommand::Add { files } => {
             let parts = Parts::open_or_create(&context.config).await?;
-            for file in files {
-                let (head, spec) = read(&parts, &file)?;
-                if !head.schema.starts_with("Custom.") {
-                    bail!("{}: the name of an own schema must begin with Custom., not {}", file.display(), head.schema);
-                }
-                let now = parts.clock.now();
-                let schema = LogSchema {
-                    name: head.schema,
-                    description: head.description,
-                    spec,
-                    revision: 1,
-                    is_managed: false,
-                    is_archived: false,
-                    reference_url: head.reference_url,
-                    created_at: now,
-                    updated_at: now,
-                };
-                parts.store.log_schemas().put(&schema).await?;
-                println!("Added {}", schema.name);
+            // All of them are judged before the first one is added.
+            for judged in judge(&parts, &files).await? {
+                parts.store.log_schemas().put(&judged.schema).await?;
+                say!("Added {}", judged.schema.name)?;
+                judged.tell()?;
             }
             parts.store.close().await;
         }
@@ -79,24 +68,66 @@ pub(super) async fn run(context: &Context, command: SchemaCommand) -> Result<()>
     Ok(())
 }
 
-/// Needs no installation, and touches none: the lake that reads the schemas is made for this moment only.
+/// Judges beside what is installed, as adding does. Where there is no installation none is made: the schemas that come
+/// with Margay are there in any case.
 async fn check(config: &Config, files: &[PathBuf]) -> Result<()> {
     let scratch = tempfile::tempdir()?;
-    let mut config = config.clone();
-    scratch.path().clone_into(&mut config.data.dir);
-    config.database.url.clear();
-    let parts = Parts::open_or_create(&config).await?;
-    for file in files {
-        let (head, _) = read(&parts, file)?;
-        println!("{}: {} is good", file.display(), head.schema);
+    let parts = if data_folder::find(config).is_ok() {
+        Parts::open(config).await?
+    } else {
+        let mut config = config.clone();
+        scratch.path().clone_into(&mut config.data.dir);
+        config.database.url.clear();
+        Parts::open_or_create(&config).await?
+    };
+    for judged in judge(&parts, files).await? {
+        say!("{}: {} is good", judged.file.display(), judged.schema.name)?;
+        judged.tell()?;
     }
     parts.store.close().await;
     Ok(())
 }
 
-fn read(parts: &Parts, file: &std::path::Path) -> Result<(Head, String)> {
-    let spec = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let head: Head = serde_norway::from_str(&spec).with_context(|| format!("{}", file.display()))?;
-    parts.lake.check_schema(&head.schema, &spec).with_context(|| format!("{}", file.display()))?;
-    Ok((head, spec))
+/// A schema that can be added.
+struct Judged {
+    file: PathBuf,
+    schema: LogSchema,
+    /// What its author may want to know.
+    notes: Vec<&'static str>,
+}
+
+impl Judged {
+    fn tell(&self) -> Result<()> {
+        self.notes.iter().try_for_each(|note| say!("  Note: {note}."))
+    }
+}
+
+/// Reads schemas and refuses those that cannot be added beside the others.
+async fn judge(parts: &Parts, files: &[PathBuf]) -> Result<Vec<Judged>> {
+    let mut others = parts.store.log_schemas().list().await?;
+    let mut all = Vec::new();
+    for file in files {
+        let named = || shown(&file.display().to_string());
+        let spec = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", named()))?;
+        let head: Head = serde_norway::from_str(&spec).with_context(named)?;
+        let notes = parts.lake.check_new_schema(&head.schema, &spec, &others).await.with_context(named)?;
+        let now = parts.clock.now();
+        let schema = LogSchema {
+            name: head.schema,
+            description: head.description,
+            spec,
+            revision: 1,
+            is_managed: false,
+            is_archived: false,
+            reference_url: head.reference_url,
+            created_at: now,
+            updated_at: now,
+        };
+        if all.iter().any(|before: &Judged| before.schema.name == schema.name) {
+            bail!("{}: the schema {} is in another of these files, too", named(), schema.name);
+        }
+        others.push(schema.clone());
+        all.push(Judged { file: file.clone(), schema, notes });
+    }
+    Ok(all)
 }

@@ -3,20 +3,25 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
+use margay_domain::grant::CODE_LIFETIME;
 use margay_oauth::{OAuth, RELOAD_EVERY};
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::{
     config::Config,
+    data_folder::ServerLock,
     wiring::{Application, Parts},
 };
 
-/// Serve pages, authorization server and MCP endpoint.
+/// Where the server listens.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Address and port to listen on; overrides `server.listen`.
+    /// Address and port to listen on; overrides server.listen of the configuration.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<SocketAddr>,
 }
@@ -26,15 +31,20 @@ pub(super) async fn run(mut context: Context, args: Args) -> Result<()> {
         context.config.server.listen = listen;
     }
     context.config.validate()?;
+    for warning in context.config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let lock = ServerLock::take(&context.config)?;
     let parts = Parts::open_or_create(&context.config).await?;
     let running = start(&context.config, parts, None).await?;
-    println!("Margay is ready at {}", running.application.addresses.console_url);
-    println!("MCP endpoint:       {}/mcp", running.application.addresses.api_url);
+    let signals = Signals::listen()?;
+    say!("Margay is ready at {}", running.application.addresses.console_url)?;
+    say!("MCP endpoint:       {}/mcp", running.application.addresses.api_url)?;
     if let Some(path) = running.application.sign_in.ensure_setup_link().await? {
-        println!("Nobody can sign in yet. Open this link, once, to create the first admin:");
-        println!("  {}{path}", running.application.addresses.console_url);
+        say!("Nobody can sign in yet. Open this link, once, to create the first admin:")?;
+        say!("  {}{path}", running.application.addresses.console_url)?;
     }
-    running.until_stopped().await
+    running.until_stopped(signals, lock).await
 }
 
 /// A server that listens.
@@ -85,32 +95,56 @@ pub(super) async fn start_on(
 
 impl Running {
     /// Serves until Ctrl-C or SIGTERM, then ends streams, answers what is under way and closes the database.
-    pub async fn until_stopped(self) -> Result<()> {
-        signalled().await?;
+    ///
+    /// `lock` is given up at the signal, so that the next server can start while this one answers its last requests:
+    /// those are few, and both write through the locks of the database.
+    pub(super) async fn until_stopped(self, signals: Signals, lock: Option<ServerLock>) -> Result<()> {
+        self.application.parts.lake.warm();
+        signals.received().await;
+        drop(lock);
         self.stop().await
     }
 
-    /// Ends the server.
+    /// Ends the server, whatever runs, in less than the ten seconds after which a supervisor kills.
     pub async fn stop(self) -> Result<()> {
         self.stop.cancel();
-        if let Ok(ended) = tokio::time::timeout(Duration::from_secs(10), self.task).await {
-            ended??;
-        } else {
+        let connections = tokio::time::timeout(Duration::from_secs(5), self.task).await;
+        if connections.is_err() {
             tracing::warn!("some connections did not end in time");
         }
-        self.application.in_flight.drained().await;
-        self.application.parts.store.close().await;
+        // Calls that wait for a query end now, and are recorded.
+        self.application.parts.lake.close();
+        if tokio::time::timeout(Duration::from_secs(3), self.application.in_flight.drained()).await.is_err() {
+            tracing::error!("some tool calls did not end in time; their audit events may be missing");
+        }
+        if tokio::time::timeout(Duration::from_secs(1), self.application.parts.store.close()).await.is_err() {
+            tracing::warn!("the database did not close in time");
+        }
+        if let Ok(ended) = connections {
+            ended??;
+        }
         Ok(())
     }
 }
 
-async fn signalled() -> Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
+/// SIGTERM and Ctrl-C. Listened to before the server says that it is ready: one that came earlier would end it at once,
+/// without its answers.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// How long what has ended is kept.
@@ -146,10 +180,12 @@ async fn collect_garbage(parts: Parts, keep: Lifetimes, stop: CancellationToken)
         let now = parts.clock.now();
         let store = &parts.store;
         let removed = [
-            ("flows", store.flows().collect(now).await),
+            // A decided flow is of use as long as its code.
+            ("flows", store.flows().collect(now.minus(CODE_LIFETIME)).await),
             ("codes and refresh tokens", store.grants().collect(now).await),
             ("sessions", store.sessions().collect_expired(now).await),
             ("unused clients", store.clients().collect_unused(now.minus(keep.unused)).await),
+            ("clients without connections", store.clients().collect_ended(now.minus(keep.unused)).await),
             ("retired signing keys", store.signing_keys().collect(now.minus(keep.retired)).await),
         ];
         for (what, result) in removed {

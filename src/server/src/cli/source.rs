@@ -11,7 +11,7 @@ use crate::wiring::Parts;
 /// What to do with log sources.
 #[derive(Debug, Subcommand)]
 pub enum SourceCommand {
-    /// Show all log sources, and whether they are healthy.
+    /// Show all log sources, when their last event came, and what is wrong with them.
     List,
 }
 

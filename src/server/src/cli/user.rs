@@ -14,33 +14,35 @@ use crate::wiring::Parts;
 /// What to do with people.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Add a person. Asks for the password; it may also be piped in, or stand in MARGAY_USER_PASSWORD.
+    /// Add a person. Asks for the password; it can also be piped in or set in MARGAY_USER_PASSWORD.
     Add(Add),
-    /// Show all people.
+    /// Show all people, with their roles.
     List,
-    /// Give a person another role. Acts on the next request of a running server.
+    /// Give a person another role. A running server follows with the next request.
     SetRole {
-        /// The person.
+        /// The person's e-mail address.
         email: String,
-        /// The role's name.
+        /// The name of the role; `margay role list` shows all of them.
         role: String,
     },
-    /// Give a person another password, and end their browser sessions and connections. Asks for it as `add` does.
+    /// Give a person another password, and end their browser sessions and connections.
+    ///
+    /// Asks for the password; it can also be piped in or set in MARGAY_USER_PASSWORD.
     SetPassword {
-        /// The person.
+        /// The person's e-mail address.
         email: String,
-        /// Leave the connections of their clients alone, because nobody else knew the old password.
+        /// Keep the connections of their MCP clients. Only if nobody else knew the old password.
         #[arg(long)]
         keep_connections: bool,
     },
     /// Let a disabled person sign in again.
     Enable {
-        /// The person.
+        /// The person's e-mail address.
         email: String,
     },
-    /// Keep a person out: no sign-in, and all their connections end now.
+    /// Keep a person out: they cannot sign in, and all their connections end now.
     Disable {
-        /// The person.
+        /// The person's e-mail address.
         email: String,
     },
 }
@@ -48,16 +50,16 @@ pub enum UserCommand {
 /// A new person.
 #[derive(Debug, Args)]
 pub struct Add {
-    /// E-mail address.
+    /// The person's e-mail address.
     email: String,
-    /// The role's name, for example Analyst.
-    #[arg(long, default_value = "AnalystReadOnly")]
+    /// The name of the role; `margay role list` shows all of them.
+    #[arg(long, value_name = "ROLE", default_value = "AnalystReadOnly")]
     role: String,
-    /// Given name.
-    #[arg(long, default_value = "")]
+    /// The person's given name.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     given_name: String,
-    /// Family name.
-    #[arg(long, default_value = "")]
+    /// The person's family name.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     family_name: String,
 }
 
@@ -79,7 +81,7 @@ pub(super) async fn run(context: &Context, command: UserCommand) -> Result<()> {
                 password: Some(password),
             };
             let user = accounts.create_user(account).await?;
-            println!("Added {} ({})", user.email, user.role_id);
+            say!("Added {} ({})", user.email, user.role_id)?;
         }
         UserCommand::List => {
             let users = parts.store.users().list().await?;
@@ -90,20 +92,20 @@ pub(super) async fn run(context: &Context, command: UserCommand) -> Result<()> {
         }
         UserCommand::SetRole { email, role } => {
             accounts.set_role(&email, &role).await?;
-            println!("{email} has the role {role} now.");
+            say!("{email} has the role {role} now.")?;
         }
         UserCommand::SetPassword { email, keep_connections } => {
             let keep = if keep_connections { KeepConnections::Yes } else { KeepConnections::No };
             let ended = accounts.set_password(&email, password()?, keep).await?;
-            println!("{email} has a new password; their browser sessions and {ended} connections have ended.");
+            say!("{email} has a new password; their browser sessions and {ended} connections have ended.")?;
         }
         UserCommand::Enable { email } => {
             accounts.enable(&email).await?;
-            println!("{email} can sign in.");
+            say!("{email} can sign in.")?;
         }
         UserCommand::Disable { email } => {
             let ended = accounts.disable(&email).await?;
-            println!("{email} is disabled; {ended} connections have ended.");
+            say!("{email} is disabled; {ended} connections have ended.")?;
         }
     }
     parts.store.close().await;

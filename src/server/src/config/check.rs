@@ -27,6 +27,20 @@ impl Config {
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems.join("; "))) }
     }
 
+    /// What works and is rarely meant, each in a sentence that begins with its key.
+    pub fn warnings(&self) -> Vec<String> {
+        let nameless = self.mcp.allowed_origins.iter().filter(|entry| margay_mcp::is_nameless_origin(entry));
+        nameless
+            .map(|entry| {
+                format!(
+                    "mcp.allowed_origins: {entry:?} is not the origin of one program. Every local file that is open in a \
+                     browser, and every sandboxed frame of any website, then counts as allowed; only the access token is \
+                     left to tell them apart"
+                )
+            })
+            .collect()
+    }
+
     /// Numbers with which nothing would work: what lives for no time is over before it can be used.
     fn zeros(&self) -> Vec<String> {
         [
@@ -54,12 +68,10 @@ impl Config {
         let hosts = self.mcp.allowed_hosts.iter().filter(|entry| !margay_mcp::is_host_entry(entry)).map(|entry| {
             format!("mcp.allowed_hosts: {entry:?} is no host such as margay.example.com or margay.example.com:8443")
         });
-        let origins = self
-            .mcp
-            .allowed_origins
-            .iter()
-            .filter(|entry| !margay_mcp::is_origin_entry(entry))
-            .map(|entry| format!("mcp.allowed_origins: {entry:?} is no origin such as https://app.example.com"));
+        let origins =
+            self.mcp.allowed_origins.iter().filter(|entry| !margay_mcp::is_origin_entry(entry)).map(|entry| {
+                format!("mcp.allowed_origins: {entry:?} is no origin such as https://app.example.com, null or file://")
+            });
         hosts.chain(origins).collect()
     }
 }
@@ -147,6 +159,22 @@ mod tests {
             config.oauth.connection_days = 0;
         });
         assert!(found.contains("log.filter: ") && found.contains("; oauth.connection_days: "), "{found}");
+    }
+
+    #[test]
+    fn origins_that_name_nobody_are_allowed_with_a_warning() {
+        let mut config = Config::default();
+        config.mcp.allowed_origins =
+            ["null", "file://", "vscode-file://vscode-app", "https://app.example.com"].map(str::to_owned).to_vec();
+        assert!(config.validate().is_ok());
+        let warnings = config.warnings();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(
+            warnings[0].starts_with("mcp.allowed_origins: \"null\" is not the origin of one program."),
+            "{warnings:?}"
+        );
+        assert!(warnings[1].starts_with("mcp.allowed_origins: \"file://\" is not"), "{warnings:?}");
+        assert!(Config::default().warnings().is_empty());
     }
 
     #[test]

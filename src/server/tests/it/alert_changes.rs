@@ -38,6 +38,7 @@ async fn store_alerts(server: &TestServer, ids: &[&str]) {
             updated_by: None,
             assignee_id: None,
             events: Vec::new(),
+            withheld: false,
         })
         .collect();
     server.parts.store.alerts().put(&alerts).await.expect("stored");

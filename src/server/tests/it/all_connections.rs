@@ -41,7 +41,7 @@ story! {
         let list = admin.get(PATH).await;
         assert_eq!((list.status, list.page.heading().as_str()), (StatusCode::OK, "Everyone\u{2019}s connections"));
         let text = list.page.text();
-        assert!(text.contains("viewer@example.com") && text.contains("Test client") && text.contains("Unverified"), "{text}");
+        assert!(text.contains("viewer@example.com") && text.contains("Test client") && text.contains("Name not verified"), "{text}");
         let [link]: [String; 1] = links(&list.page).try_into().expect("one connection");
         let one = admin.get(&link).await.page;
         assert!(one.text().contains("viewer@example.com") && one.text().contains("Read Alerts"), "{}", one.text());

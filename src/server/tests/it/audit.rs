@@ -12,7 +12,7 @@ story! {
         let tokens = client.connect(&browser, &["AlertRead", "DataAnalyticsRead"]).await;
         let calls = [
             ("get_permissions", json!({}), ActionResult::Succeeded),
-            ("list_alerts", json!({ "name_contains": "token=mgr_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" }), ActionResult::Succeeded),
+            ("list_alerts", json!({ "contains": "token=mgr_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" }), ActionResult::Succeeded),
             ("get_alert", json!({ "alert_id": "unknown" }), ActionResult::Failed),
             ("list_users", json!({}), ActionResult::Failed),
             ("query_data_lake", json!({ "sql": "drop table x", "password": "hunter2" }), ActionResult::Failed),

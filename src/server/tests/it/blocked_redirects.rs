@@ -45,7 +45,7 @@ story! {
         assert!(!admin.get(PATH).await.page.inputs("domain").contains(&"claude.ai".to_owned()));
         assert_eq!(viewer.open(&client.authorize_path(&[])).await.status, StatusCode::BAD_REQUEST);
         let foreign = admin.get(&format!("{PATH}?add_domain=evil.example")).await.page;
-        assert!(!foreign.0.contains("evil.example"), "a link from elsewhere brings nothing into the form");
+        assert!(!foreign.inputs("domain").contains(&"evil.example".to_owned()), "a link from elsewhere brings nothing into the form");
 
         // The form is saved as it stands there.
         let mut fields = vec![("csrf", proposed.input("csrf")), ("revision", proposed.input("revision"))];

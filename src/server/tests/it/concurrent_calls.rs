@@ -30,7 +30,7 @@ configured_story! {
         config.mcp.concurrent_per_connection = 1000;
     }, {
         let (client, token) = connected(server).await;
-        let calls = (0..1000).map(|n| client.call(&token, "list_alerts", json!({ "name_contains": format!("call {n}") })));
+        let calls = (0..1000).map(|n| client.call(&token, "list_alerts", json!({ "contains": format!("call {n}") })));
         let answers = join_all(calls).await;
         assert!(answers.iter().all(|answer| answer["isError"] != true), "every call is answered");
         let events = invocations(server).await;

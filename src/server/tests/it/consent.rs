@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use margay_domain::rules::Permission;
+use margay_domain::{
+    audit::{AuditQuery, MCP_AUTHORIZATION},
+    rules::Permission,
+};
 use reqwest::{StatusCode, header};
 
 use crate::harness::{Browser, Client, PASSWORD, story};
@@ -141,5 +144,84 @@ story! {
         let page = client.consent_page(&browser).await;
         let answer = client.decide(&browser, &page, "allow", &[]).await;
         assert!(answer.status.is_client_error() && !answer.headers.contains_key(header::LOCATION), "{}", answer.status);
+    }
+}
+
+story! {
+    /// Row A12 for people who click twice: the same decision gets the same way back, however often and at once it comes
+    /// and whichever node it comes to; there is one connection, one code and one event.
+    async fn an_equal_second_decision_gets_the_same_way_back(server) {
+        let browser = Browser::signed_in(server, "viewer@example.com").await;
+        let client = Client::register(server).await;
+        let node = server.another_node().await;
+        let page = client.consent_page(&browser).await;
+        let here = "/oauth/authorize/decision".to_owned();
+        let there = format!("{}{here}", node.url);
+        let orders = [["AlertRead", "RuleRead"], ["RuleRead", "AlertRead"]];
+        let decisions = (0..24).map(|number| {
+            let mut fields = vec![
+                ("flow", page.page.input("flow")),
+                ("csrf", page.page.input("csrf")),
+                ("decision", "allow".to_owned()),
+            ];
+            fields.extend(orders[number % 2].map(|name| ("permission", name.to_owned())));
+            let (browser, path) = (&browser, if number % 3 == 0 { &there } else { &here });
+            async move { browser.post(path, &fields).await }
+        });
+        let answers = futures::future::join_all(decisions).await;
+        let first = &answers[0];
+        for answer in &answers {
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.page.text());
+            assert_eq!(answer.location, first.location);
+        }
+        server.advance(Duration::from_secs(59));
+        let late = client.decide(&browser, &page, "allow", &["AlertRead", "RuleRead"]).await;
+        assert_eq!(late.location, first.location);
+        let (status, body) = client.exchange(&client.parameter(first, "code").expect("a code")).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        assert_eq!(server.parts.store.grants().list_all().await.expect("grants").len(), 1);
+        let query = AuditQuery { action: Some(MCP_AUTHORIZATION.to_owned()), limit: 100, ..AuditQuery::default() };
+        assert_eq!(server.parts.store.audit_log().search(&query).await.expect("events").len(), 1);
+    }
+}
+
+story! {
+    /// A different second answer, or one that is too late, hears what the first one was; so does a look at the page.
+    async fn a_different_second_decision_is_refused(server) {
+        let browser = Browser::signed_in(server, "viewer@example.com").await;
+        let client = Client::register(server).await;
+        let page = client.consent_page(&browser).await;
+        let first = client.decide(&browser, &page, "allow", &["AlertRead"]).await;
+        let told = |answer: &crate::harness::Answer, what: &str| {
+            assert_eq!(answer.status, StatusCode::GONE, "{}", answer.page.text());
+            assert!(!answer.headers.contains_key(header::LOCATION));
+            let text = answer.page.text();
+            assert!(text.contains(what) && text.contains("Go back to Test client"), "{text}");
+        };
+        let path = format!("/oauth/authorize/{}", page.page.input("flow"));
+        told(&client.decide(&browser, &page, "allow", &["AlertRead", "RuleRead"]).await, "You allowed this at");
+        told(&client.decide(&browser, &page, "deny", &[]).await, "with 1 permission.");
+        told(&browser.get(&path).await, "You allowed this at");
+        // Another person in the same browser is told nothing about it.
+        let csrf = browser.get("/connections").await.page.input("csrf");
+        browser.post("/sign-out", &[("csrf", csrf)]).await;
+        browser.sign_in("analyst@example.com", PASSWORD).await;
+        let other = browser.get(&path).await;
+        assert_eq!(other.status, StatusCode::GONE);
+        assert!(!other.page.text().contains("allowed"), "{}", other.page.text());
+        let csrf = browser.get("/connections").await.page.input("csrf");
+        let fields = [("flow", page.page.input("flow")), ("csrf", csrf), ("decision", "allow".to_owned()), ("permission", "AlertRead".to_owned())];
+        let other = browser.post("/oauth/authorize/decision", &fields).await;
+        assert_eq!(other.status, StatusCode::GONE, "{}", other.page.text());
+        // The code of the first answer is still good.
+        assert_eq!(client.exchange(&client.parameter(&first, "code").expect("a code")).await.0, StatusCode::OK);
+
+        let browser = Browser::signed_in(server, "viewer@example.com").await;
+        let page = client.consent_page(&browser).await;
+        let denied = client.decide(&browser, &page, "deny", &[]).await;
+        assert_eq!(client.decide(&browser, &page, "deny", &[]).await.location, denied.location);
+        told(&client.decide(&browser, &page, "allow", &["AlertRead"]).await, "You did not allow this at");
+        server.advance(Duration::from_mins(1));
+        told(&client.decide(&browser, &page, "deny", &[]).await, "You did not allow this at");
     }
 }

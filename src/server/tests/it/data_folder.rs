@@ -7,7 +7,12 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::command_line::{command, done, margay, prepare, refused};
+use reqwest::StatusCode;
+
+use crate::{
+    command_line::{command, done, margay, prepare, refused},
+    harness::Process,
+};
 
 /// Commands that work on what is there.
 const READING: [&[&str]; 9] = [
@@ -65,8 +70,9 @@ fn only_some_commands_begin_an_installation() {
 #[test]
 fn a_schema_is_checked_without_an_installation() {
     let dir = tempfile::tempdir().expect("a folder");
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../lake/schemas/AWS.VPCFlow.yml");
-    assert!(done(&margay(dir.path(), &["schema", "check", file])).contains("AWS.VPCFlow is good"));
+    let shipped = include_str!("../../../lake/schemas/AWS.VPCFlow.yml");
+    fs::write(dir.path().join("flow.yml"), shipped.replace("schema: AWS.VPCFlow", "schema: My.Flow")).expect("a file");
+    assert!(done(&margay(dir.path(), &["schema", "check", "flow.yml"])).contains("My.Flow is good"));
     fs::write(dir.path().join("bad.yml"), "schema: Custom.Bad\nfields: 7\n").expect("a file");
     assert!(refused(&margay(dir.path(), &["schema", "check", "bad.yml"])).contains("bad.yml"));
     assert!(!dir.path().join("data").exists());
@@ -131,4 +137,25 @@ fn a_folder_that_cannot_be_written_is_named() {
         let text = refused(&output);
         assert!(text.contains(said), "{said}: {text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_server_on_one_folder_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let first = Process::serve(dir.path(), "data");
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["demo", "--listen", "127.0.0.1:0"]] {
+        let text = refused(&margay(dir.path(), command));
+        let said = format!("the data folder data is in use by another margay server (process {})", first.id());
+        assert!(text.contains(&said) && text.contains("--data-dir"), "{text}");
+    }
+    // The command line works beside it, and another folder is free.
+    done(&margay(dir.path(), &["user", "add", "ana@example.com", "--role", "Admin"]));
+    let other = Process::serve(dir.path(), "other");
+    assert_eq!(first.get("/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
+    assert!(other.terminate().success());
+    // Neither an end without a chance to clean up nor a proper one leaves the folder locked.
+    first.kill();
+    let again = Process::serve(dir.path(), "data");
+    assert!(again.terminate().success());
+    assert!(Process::serve(dir.path(), "data").terminate().success());
 }

@@ -1,11 +1,10 @@
 //! `margay demo`: leaves a running one alone, and finishes what was interrupted.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use margay_domain::{
     alert::AlertFilter,
     clock::Clock as _,
-    entropy::OsEntropy,
     id::AlertId,
     lake::{LOGS_DATABASE, QueryRequest},
     ports::DataLake as _,
@@ -43,6 +42,7 @@ async fn events(parts: &Parts) -> String {
         timeout: Duration::from_mins(1),
         now: parts.clock.now(),
         log_types: LogTypeAccess::AllowAll,
+        person: None,
     };
     serde_json::to_string(&parts.lake.query(request).await.expect("rows").rows).expect("JSON")
 }
@@ -51,7 +51,7 @@ async fn events(parts: &Parts) -> String {
 async fn comments(parts: &Parts, alerts: &[AlertId]) -> usize {
     let mut found = 0;
     for alert in alerts {
-        found += parts.store.alerts().comments(alert).await.expect("comments").len();
+        found += parts.store.alerts().comments(alert, &LogTypeAccess::AllowAll).await.expect("comments").len();
     }
     found
 }
@@ -60,7 +60,7 @@ async fn comments(parts: &Parts, alerts: &[AlertId]) -> usize {
 async fn pointing(parts: &Parts, alerts: &[AlertId]) -> usize {
     let mut found = 0;
     for alert in alerts.iter().take(12) {
-        let alert = parts.store.alerts().get(alert).await.expect("alerts").expect("an alert");
+        let alert = parts.store.alerts().get(alert, &LogTypeAccess::AllowAll).await.expect("alerts").expect("an alert");
         if alert.events.is_empty() {
             continue;
         }
@@ -89,13 +89,14 @@ async fn an_interrupted_fill_is_finished() {
         assert!(remarks > 0, "the week has comments");
 
         // The next start is another process, which has not read the lake yet.
-        let next = Parts::open_with(&server.config, server.clock.clone(), Arc::new(OsEntropy)).await.expect("opened");
+        let next = server.open_again().await;
         let Content::Unfinished(begun) = content(&next).await.expect("content") else { panic!("it is not finished") };
         finish(&next, begun, "another long password").await.expect("finished");
         assert_eq!(content(&next).await.expect("content"), Content::Demo);
         assert_eq!(events(&next).await, before, "no event is there twice");
         assert_eq!(comments(&next, &alerts).await, remarks, "no comment is there twice");
-        let stored = next.store.alerts().count(&AlertFilter::default()).await.expect("a count");
+        let stored =
+            next.store.alerts().count(&AlertFilter::default(), &LogTypeAccess::AllowAll).await.expect("a count");
         assert_eq!(stored, alerts.len() as u64, "no alert is there twice");
         assert!(pointing(&next, &alerts).await > 0);
         assert_eq!(next.store.users().count().await.expect("a count"), 3);

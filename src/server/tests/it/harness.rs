@@ -5,15 +5,17 @@ mod client;
 mod documents;
 mod html;
 mod json;
+mod process;
 mod server;
 mod tools;
 
-pub(crate) use browser::Browser;
+pub(crate) use browser::{Answer, Browser};
 pub(crate) use client::{Client, Tokens};
 pub(crate) use documents::{Document, DocumentSite};
 pub(crate) use html::Html;
 pub(crate) use json::{JsonRequest, JsonResponse};
-pub(crate) use server::{Engine, PASSWORD, TestServer};
+pub(crate) use process::Process;
+pub(crate) use server::{Engine, PASSWORD, TestServer, program};
 pub(crate) use tools::{connected, connected_as, refused, succeeded};
 
 /// Writes a story once and runs it on both engines.

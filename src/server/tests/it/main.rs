@@ -4,6 +4,7 @@
 
 #![expect(clippy::expect_used, reason = "in a test, stopping is the right answer to what must not happen")]
 
+mod alert_access;
 mod alert_changes;
 mod all_connections;
 mod audit;
@@ -20,12 +21,16 @@ mod demo;
 mod detection_changes;
 mod discovery;
 mod first_admin;
+mod full_disk;
 mod harness;
+mod hostile_queries;
 mod keys;
 mod last_used;
+mod loopback_names;
 mod mcp;
 mod model;
 mod real_data;
+mod reconnecting;
 mod redirects;
 mod registration;
 mod remote_mcp;

@@ -119,3 +119,29 @@ story! {
         }
     }
 }
+
+story! {
+    /// Row OA3, RFC 3986 section 6.2.3: an empty path is the path `/`, at authorize and at the exchange; and a refusal
+    /// shows what was registered, so that the difference can be seen.
+    async fn an_empty_path_of_a_loopback_address(server) {
+        let browser = Browser::signed_in(server, "viewer@example.com").await;
+        for (registered, asked, presented) in [
+            ("http://127.0.0.1:33418", "http://127.0.0.1:33418/", "http://127.0.0.1:33418"),
+            ("http://127.0.0.1/", "http://127.0.0.1:59656", "http://127.0.0.1:59656/"),
+            ("http://localhost", "http://localhost:1/", "http://localhost:1/"),
+        ] {
+            let mut client = Client::register_with(server, registered).await;
+            client.redirect_uri = asked.to_owned();
+            let code = client.code(&browser, &["AlertRead"]).await;
+            client.redirect_uri = presented.to_owned();
+            let (status, body) = client.exchange(&code).await;
+            assert_eq!(status, StatusCode::OK, "{registered} {asked} {presented}: {body}");
+        }
+        let client = Client::register_with(server, "http://127.0.0.1:33418/cb").await;
+        let answer = browser.open(&client.authorize_path(&[("redirect_uri", "http://127.0.0.1:33418/cb/")])).await;
+        answer.assert_refused(400);
+        let text = answer.page.text();
+        assert!(text.contains("It registered: http://127.0.0.1:33418/cb"), "{text}");
+        assert!(text.contains("http://127.0.0.1:33418/cb/"), "{text}");
+    }
+}

@@ -79,8 +79,8 @@ story! {
         let (status, _) = register(server, json!({ "redirect_uris": ["http://localhost/cb"], "client_name": "x".repeat(20_000) })).await;
         assert!(status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::BAD_REQUEST, "{status}");
         let mut last = StatusCode::CREATED;
-        for _ in 0..200 {
-            last = register(server, json!({ "redirect_uris": ["http://localhost/cb"] })).await.0;
+        for number in 0..200 {
+            last = register(server, json!({ "redirect_uris": [format!("http://localhost/{number}")] })).await.0;
             if last != StatusCode::CREATED {
                 break;
             }

@@ -69,6 +69,7 @@ async fn ingest(server: &TestServer) -> Timestamp {
         updated_by: None,
         assignee_id: None,
         events: refs,
+        withheld: false,
     };
     server.parts.store.alerts().put(&[alert]).await.expect("stored");
     now
@@ -226,7 +227,7 @@ story! {
         assert_eq!(succeeded(&rules)["total_alerts"], 1, "{rules}");
         assert_eq!(succeeded(&rules)["alerts_per_rule"][0]["entityId"], "AWS.Many.Reads");
         assert_eq!(succeeded(&rules)["alerts_per_rule"][0]["value"], 1);
-        let none = client.call(&token, "get_rule_alert_metrics", json!({ "rule_ids": ["Other"] })).await;
+        let none = client.call(&token, "get_rule_alert_metrics", json!({ "detection_ids": ["Other"] })).await;
         assert_eq!(succeeded(&none)["total_alerts"], 0);
         let severities = client.call(&token, "get_severity_alert_metrics", json!({ "severities": ["HIGH"] })).await;
         assert_eq!(succeeded(&severities)["total_alerts"], 1);

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use margay_domain::{clock::Clock as _, ports::DataLake as _};
+use margay_domain::{audit::AuditQuery, clock::Clock as _, ports::DataLake as _};
 use serde_json::json;
 
-use crate::harness::{Engine, TestServer, connected, story, succeeded};
+use crate::harness::{Engine, TestServer, connected, refused, story, succeeded};
 
 story! {
     /// The lake: good lines go in, bad ones are counted, and what went in can be queried.
@@ -37,7 +37,7 @@ story! {
         assert!(succeeded(&result)["databases"].as_array().expect("databases").iter().any(|d| d["name"] == "panther_logs.public"));
         let result = client.call(&token, "list_database_tables", json!({ "database": "panther_logs.public" })).await;
         assert!(succeeded(&result).to_string().contains("aws_cloudtrail"), "{result}");
-        let result = client.call(&token, "get_table_schema", json!({ "database_name": "panther_logs.public", "table_name": "AWS.CloudTrail" })).await;
+        let result = client.call(&token, "get_table_schema", json!({ "database": "panther_logs.public", "table_name": "AWS.CloudTrail" })).await;
         assert!(succeeded(&result).to_string().contains("p_any_ip_addresses"), "{result}");
         let sql = "SELECT eventName, count(*) AS n FROM panther_logs.public.aws_cloudtrail \
                    WHERE p_occurs_since('1 d') AND userIdentity:userName = 'ana' GROUP BY eventName ORDER BY n DESC";
@@ -47,7 +47,7 @@ story! {
         let sql = "SELECT eventid FROM aws_cloudtrail WHERE p_occurs_since('1 d') AND ARRAY_CONTAINS('198.51.100.3'::VARIANT, p_any_ip_addresses)";
         let result = client.call(&token, "query_data_lake", json!({ "sql": sql })).await;
         assert_eq!(succeeded(&result)["results"], json!([{ "eventid": "event-3" }]));
-        let result = client.call(&token, "query_data_lake", json!({ "sql": "SELECT eventid FROM aws_cloudtrail WHERE p_occurs_since('1 d') ORDER BY eventid", "max_rows": 2 })).await;
+        let result = client.call(&token, "query_data_lake", json!({ "sql": "SELECT eventid FROM aws_cloudtrail WHERE p_occurs_since('1 d') ORDER BY eventid", "limit": 2 })).await;
         assert_eq!(succeeded(&result)["rows_returned"], 2);
         assert_eq!(succeeded(&result)["results_truncated"], true);
         let cursor = succeeded(&result)["next_cursor"].as_str().expect("a cursor").to_owned();
@@ -74,6 +74,38 @@ story! {
     }
 }
 
+story! {
+    /// What clients add to a call by themselves is neither refused nor recorded, and what means one thing only is read.
+    async fn arguments_as_real_clients_write_them(server) {
+        let (client, token) = connected(server).await;
+        let added = json!({
+            "severities": "[\"HIGH\"]", "event_count_min": "0", "page_size": 5.0, "cursor": "null",
+            "toolCallId": "call_1", "sessionId": "s1", "action": "sendMessage", "chatInput": "what a person said", "task_progress": "- [ ] look",
+        });
+        let result = client.call(&token, "list_alerts", added).await;
+        assert!(succeeded(&result)["alerts"].is_array(), "{result}");
+        let result = client.call(&token, "get_permissions", json!({ "task_progress": "what a person said" })).await;
+        assert!(succeeded(&result)["permissions"].is_array(), "{result}");
+        let result = client.call(&token, "query_data_lake", json!({ "sql": "```sql\nSELECT 1 AS one\n```", "timeout": 30.0, "max_rows": 1000 })).await;
+        assert_eq!(succeeded(&result)["results"], json!([{ "one": 1 }]));
+        assert_eq!(succeeded(&result)["notes"], json!(["limit was lowered from 1000 to 999, its maximum."]));
+        let events = server.parts.store.audit_log().search(&AuditQuery { limit: 100, ..AuditQuery::default() }).await.expect("events");
+        assert!(!format!("{events:?}").contains("what a person said"));
+
+        for (tool, arguments, sentence) in [
+            ("list_alerts", json!({ "severitys": ["HIGH"], "foo": 1 }), "invalid_argument: Unknown arguments: severitys (did you mean severities?), foo; list_alerts takes "),
+            ("list_alerts", json!({ "severities": true }), "invalid_argument: severities must be a list of texts such as [\"CRITICAL\"]; you sent true."),
+            ("get_alert", json!({}), "invalid_argument: alert_id is missing: it must be a text."),
+            ("query_data_lake", json!({ "sql": "SELECT 1", "limit": 2, "max_rows": 3 }), "invalid_argument: limit and max_rows are the same argument and were given with different values. Give limit alone."),
+        ] {
+            let result = client.call(&token, tool, arguments).await;
+            let (code, text) = refused(&result);
+            assert_eq!(code, "invalid_argument");
+            assert!(text.starts_with(sentence), "{text}");
+        }
+    }
+}
+
 /// The demo week: every tool answers, and alerts point at events that exist.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demo_week() {
@@ -83,7 +115,7 @@ async fn the_demo_week() {
         margay_server::demo::store(&server.parts, week, &std::collections::BTreeMap::new()).await.expect("stored");
         let (client, token) = connected(server).await;
         let alerts =
-            client.call(&token, "list_alerts", json!({ "severities": ["CRITICAL", "HIGH"], "page_size": 50 })).await;
+            client.call(&token, "list_alerts", json!({ "severities": ["CRITICAL", "HIGH"], "limit": 50 })).await;
         let alerts = succeeded(&alerts)["alerts"].as_array().expect("alerts").clone();
         assert!(alerts.len() >= 3, "{}", alerts.len());
         let mut with_events = 0;

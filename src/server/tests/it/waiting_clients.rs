@@ -19,7 +19,10 @@ async fn an_admin_lets_people_connect_a_client(server: &TestServer) {
     let page = admin.get(PATH).await.page;
     let text = page.text();
     assert!(text.contains("Clients waiting for approval") && text.contains("Test client"), "{text}");
-    assert!(text.contains(&client.id) && text.contains("http://127.0.0.1") && text.contains("Unverified"), "{text}");
+    assert!(
+        text.contains(&client.id) && text.contains("http://127.0.0.1") && text.contains("Name not verified"),
+        "{text}"
+    );
     assert_eq!(page.input("client"), client.id);
 
     // Neither a reader nor a forged form can do it.

@@ -54,8 +54,13 @@ impl Answer {
 
 impl Browser {
     pub(crate) fn new(server: &TestServer) -> Self {
+        Self::at(&server.url)
+    }
+
+    /// For a server at this address, whatever runs it.
+    pub(crate) fn at(url: &str) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        Self { base: server.url.clone(), http, cookies: Mutex::default() }
+        Self { base: url.to_owned(), http, cookies: Mutex::default() }
     }
 
     /// A browser in which this person has signed in.

@@ -1,5 +1,7 @@
 //! An MCP client: registers, authorizes through a browser, calls tools.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::{Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -30,19 +32,28 @@ impl Client {
         Self::register_with(server, "http://127.0.0.1:33418/callback").await
     }
 
+    /// Registers with this redirect URI, as a client of its own: equal registrations would be one client.
     pub(crate) async fn register_with(server: &TestServer, redirect_uri: &str) -> Self {
-        Self::register_as(server, json!({ "client_name": "Test client", "redirect_uris": [redirect_uri] })).await
+        static REGISTERED: AtomicU32 = AtomicU32::new(0);
+        let home = format!("https://client-{}.example", REGISTERED.fetch_add(1, Ordering::Relaxed));
+        let metadata = json!({ "client_name": "Test client", "redirect_uris": [redirect_uri], "client_uri": home });
+        Self::register_as(server, metadata).await
     }
 
     /// Registers with this metadata, and goes on with the first of its redirect URIs.
     pub(crate) async fn register_as(server: &TestServer, metadata: Value) -> Self {
+        Self::register_at(&server.url, metadata).await
+    }
+
+    /// The same with a server at this address, whatever runs it.
+    pub(crate) async fn register_at(url: &str, metadata: Value) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        let request = http.post(format!("{}/oauth/register", server.url)).json(&metadata);
+        let request = http.post(format!("{url}/oauth/register")).json(&metadata);
         let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), StatusCode::CREATED);
         let registered: Value = response.json().await.expect("JSON");
         Self {
-            base: server.url.clone(),
+            base: url.to_owned(),
             http,
             id: registered["client_id"].as_str().expect("an id").to_owned(),
             redirect_uri: metadata["redirect_uris"][0].as_str().expect("a redirect URI").to_owned(),

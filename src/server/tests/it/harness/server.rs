@@ -1,13 +1,13 @@
 //! The server under test.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use margay_domain::{
     clock::{Clock as _, SystemClock},
     entropy::OsEntropy,
     id::RoleId,
     role::{LogTypeAccess, Role},
-    rules::Permission,
+    rules::{Permission, PermissionSet},
     testing::ManualClock,
 };
 use margay_oauth::{OAuth, OAuthPorts};
@@ -27,6 +27,11 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// The three people, by the first part of their address, and their roles.
 const PEOPLE: [(&str, &str); 3] = [("admin", "Admin"), ("analyst", "Analyst"), ("viewer", "AnalystReadOnly")];
+
+/// The binary, which runs the queries of the servers of these tests.
+pub(crate) fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_margay").into()
+}
 
 /// Where the data is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +96,8 @@ impl TestServer {
         }
         // Starts at the present, because cookies and logs carry it, and moves only when a story says so.
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
-        let parts = Parts::open_with(&config, clock.clone(), Arc::new(OsEntropy)).await.expect("the data opens");
+        let parts =
+            Parts::open_with(&config, clock.clone(), Arc::new(OsEntropy), program()).await.expect("the data opens");
         let server = Self::start(config, parts, clock, people).await;
         story(&server.0).await;
         server.1.stop().await.expect("the server stops");
@@ -115,6 +121,19 @@ impl TestServer {
         let oauth = Arc::clone(&running.application.oauth);
         let sign_in = Arc::clone(&running.application.sign_in);
         (Self { url, parts, clock, config, oauth, sign_in }, running)
+    }
+
+    /// The data once more, as another process opens it.
+    pub(crate) async fn open_again(&self) -> Parts {
+        let opened = Parts::open_with(&self.config, self.clock.clone(), Arc::new(OsEntropy), program());
+        opened.await.expect("the data opens")
+    }
+
+    /// The same server, called by another name of this computer.
+    pub(crate) fn called(&self, host: &str) -> Self {
+        let url = self.url.replacen("127.0.0.1", host, 1);
+        let (parts, clock, config) = (self.parts.clone(), Arc::clone(&self.clock), self.config.clone());
+        Self { url, parts, clock, config, oauth: Arc::clone(&self.oauth), sign_in: Arc::clone(&self.sign_in) }
     }
 
     /// Another node of the same installation, on a port of its own. It ends with the test.
@@ -161,13 +180,18 @@ impl TestServer {
 
     /// Gives a person a new role that holds exactly `permissions`.
     pub(crate) async fn give_custom_role(&self, email: &str, permissions: &[Permission]) {
+        self.give_role(email, permissions.iter().copied().collect(), LogTypeAccess::AllowAll).await;
+    }
+
+    /// Gives a person a new role that holds exactly `permissions` and may read `log_types`.
+    pub(crate) async fn give_role(&self, email: &str, permissions: PermissionSet, log_types: LogTypeAccess) {
         let now = self.clock.now();
         let id = RoleId::generate(now, &OsEntropy);
         let role = Role {
             name: id.to_string(),
             id,
-            permissions: permissions.iter().copied().collect(),
-            log_types: LogTypeAccess::AllowAll,
+            permissions,
+            log_types,
             built_in: false,
             created_at: now,
             updated_at: now,

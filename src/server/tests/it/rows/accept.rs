@@ -239,10 +239,11 @@ story! {
 }
 
 story! {
-    /// Row OA10: after a form with a password or a decision comes a 303, so that no browser posts it on.
+    /// Row OA10: after a form with a password or a decision comes a 303, so that no browser posts it on; a wrong password
+    /// leads nowhere.
     async fn oa10_forms_are_answered_with_303(server) {
         let browser = Browser::new(server);
-        assert_eq!(browser.sign_in(VIEWER, "a wrong password").await.status, StatusCode::SEE_OTHER);
+        assert_eq!(browser.sign_in(VIEWER, "a wrong password").await.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(browser.sign_in(VIEWER, PASSWORD).await.status, StatusCode::SEE_OTHER);
         let client = Client::register(server).await;
         for decision in ["deny", "allow"] {

@@ -29,17 +29,23 @@ async fn refresh_with_scope(client: &Client, token: &str, scope: &str) -> (Statu
 }
 
 story! {
-    /// Rows OF1, A8: each refresh gives a new token; an old one that comes back ends the family, and the log says so.
+    /// Rows OF1, A8: each refresh gives a new token; an old one that comes back after its successor was used ends the
+    /// family, the client is told what to do, and the log says what shows that it is a copy.
     async fn of1_a8_a_copy_ends_the_family(server) {
         let browser = Browser::signed_in(server, VIEWER).await;
         let client = Client::register(server).await;
         let first = client.connect(&browser, &["AlertRead"]).await;
         let second = tokens(client.refresh(&first.refresh).await);
         assert_ne!(first.refresh, second.refresh);
+        let third = tokens(client.refresh(&second.refresh).await);
         server.advance(AFTER_GRACE);
-        assert_refused(client.refresh(&first.refresh).await, "invalid_grant");
-        assert_refused(client.refresh(&second.refresh).await, "invalid_grant");
-        for access in [&first.access, &second.access] {
+        for token in [&first, &third] {
+            let (status, body) = client.refresh(&token.refresh).await;
+            assert_eq!((status.as_u16(), &body["error"]), (400, &json!("invalid_grant")), "{body}");
+            let text = body["error_description"].as_str().expect("a text");
+            assert!(text.contains("has been used") && text.contains("ask for authorization again"), "{text}");
+        }
+        for access in [&first.access, &second.access, &third.access] {
             assert_eq!(mcp_status(server, access).await, 401);
         }
         let ended = events(server, REVOKE_MCP_CONNECTION).await;
@@ -47,6 +53,48 @@ story! {
         assert_eq!(event.action_params["reason"], "refresh_reuse");
         assert_eq!((event.actor.kind, &event.action_details["clientId"]), (ActorKind::System, &json!(client.id)));
         assert_eq!(event.action_details["userEmail"], VIEWER);
+        assert_eq!(event.action_details["secondsSinceExchange"], 46);
+        assert_eq!(event.action_details["successorUsed"], true);
+        assert_eq!(event.action_details["lastRefreshIP"], "127.0.0.1");
+        assert_eq!(event.action_details["sameAddressAsLastRefresh"], true);
+        assert_eq!(event.source_ip.as_deref(), Some("127.0.0.1"));
+    }
+}
+
+story! {
+    /// Row OF2: a window that is late by whatever time gets the successor that nobody has used yet, and nobody is signed
+    /// out; as soon as two holders of it go different ways the family ends.
+    async fn of2_a_late_window_ends_nothing(server) {
+        let client = Client::register(server).await;
+        for late in [50, 120, 3_601, 86_400, 29 * 86_400] {
+            let browser = Browser::signed_in(server, VIEWER).await;
+            let first = client.connect(&browser, &["AlertRead"]).await;
+            let second = tokens(client.refresh(&first.refresh).await);
+            server.advance(Duration::from_secs(late));
+            let again = tokens(client.refresh(&first.refresh).await);
+            assert_eq!(again.refresh, second.refresh, "{late} seconds");
+            assert_eq!(mcp_status(server, &again.access).await, 200, "{late} seconds");
+            let third = tokens(client.refresh(&second.refresh).await);
+            assert_eq!(mcp_status(server, &third.access).await, 200, "{late} seconds");
+            assert!(endings(server).await.is_empty(), "{late} seconds");
+            // Two windows, each in its own hour: whoever is second follows the first.
+            server.advance(Duration::from_mins(1));
+            assert_eq!(tokens(client.refresh(&second.refresh).await).refresh, third.refresh);
+        }
+        let browser = Browser::signed_in(server, VIEWER).await;
+        // A thief with an old token gets the successor that its owner has; the next of the two to come late shows.
+        let first = client.connect(&browser, &["AlertRead"]).await;
+        let second = tokens(client.refresh(&first.refresh).await);
+        server.advance(AFTER_GRACE);
+        let stolen = tokens(client.refresh(&first.refresh).await);
+        assert_eq!(stolen.refresh, second.refresh);
+        let third = tokens(client.refresh(&stolen.refresh).await);
+        let fourth = tokens(client.refresh(&third.refresh).await);
+        server.advance(AFTER_GRACE);
+        assert_refused(client.refresh(&second.refresh).await, "invalid_grant");
+        assert_refused(client.refresh(&fourth.refresh).await, "invalid_grant");
+        assert_eq!(mcp_status(server, &fourth.access).await, 401);
+        assert_eq!(endings(server).await, ["refresh_reuse"]);
     }
 }
 
@@ -70,10 +118,11 @@ story! {
         for scope in ["a\"b", "UserRead"] {
             let first = client.connect(&browser, &["AlertRead"]).await;
             let second = tokens(client.refresh(&first.refresh).await);
+            let third = tokens(client.refresh(&second.refresh).await);
             server.advance(AFTER_GRACE);
             assert_refused(refresh_with_scope(&client, &first.refresh, scope).await, "invalid_grant");
-            assert_eq!(mcp_status(server, &second.access).await, 401, "{scope}");
-            assert_refused(client.refresh(&second.refresh).await, "invalid_grant");
+            assert_eq!(mcp_status(server, &third.access).await, 401, "{scope}");
+            assert_refused(client.refresh(&third.refresh).await, "invalid_grant");
         }
         assert_eq!(endings(server).await, ["refresh_reuse"; 3]);
     }

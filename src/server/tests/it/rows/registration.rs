@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use margay_domain::clock::Clock as _;
+use margay_domain::{clock::Clock as _, id::ClientId, rules::display};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    ADMIN, CONSENT, REGISTER, Reply, TOKEN, VIEWER, allow, configured_story, exchange_fields, http, is_allowed,
+    ADMIN, CONSENT, REGISTER, REVOKE, Reply, TOKEN, VIEWER, allow, configured_story, exchange_fields, http, is_allowed,
     post_form, register,
 };
 use crate::harness::{Browser, Client, JsonRequest as _, TestServer, Tokens, story};
@@ -218,29 +218,122 @@ story! {
 configured_story! {
     /// Row OD7: one address registers so many clients in an hour and no more.
     async fn od7_rates(server) with |config| config.oauth.registrations_per_hour = 3, {
-        let metadata = json!({ "redirect_uris": [CALLBACK] });
-        for _ in 0..3 {
-            assert_registered(&register(server, &metadata).await);
+        let named = |number: u32| json!({ "client_name": format!("Client {number}"), "redirect_uris": [CALLBACK] });
+        for number in 0..3 {
+            assert_registered(&register(server, &named(number)).await);
         }
-        for _ in 0..2 {
-            let reply = register(server, &metadata).await;
+        for number in 3..5 {
+            let reply = register(server, &named(number)).await;
             assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS, "{}", reply.text);
+            assert!(reply.header("access-control-expose-headers").contains("Retry-After"), "{:?}", reply.headers);
             let seconds: u64 = reply.header("retry-after").parse().expect("a number of seconds");
             assert!((1..=1200).contains(&seconds), "{seconds}");
         }
         // What a stranger says about its own address does not count.
-        let elsewhere = http().post(format!("{}{REGISTER}", server.url)).header("x-forwarded-for", "192.0.2.1").json(&metadata);
+        let elsewhere = http().post(format!("{}{REGISTER}", server.url)).header("x-forwarded-for", "192.0.2.1").json(&named(5));
         assert_eq!(Reply::of(elsewhere).await.status, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(count(server).await, 3);
+        // What is known already costs nothing and stores nothing.
+        for _ in 0..20 {
+            assert_registered(&register(server, &named(1)).await);
+        }
+        assert_eq!(count(server).await, 3);
         server.advance(Duration::from_mins(20));
-        assert_registered(&register(server, &metadata).await);
-        assert_eq!(register(server, &metadata).await.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_registered(&register(server, &named(6)).await);
+        assert_eq!(register(server, &named(7)).await.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+}
+
+story! {
+    /// Rows OD7, OD11: an equal registration gets the same client, however often and at once it comes and however its
+    /// lists are ordered; whatever differs makes another one.
+    async fn od7_equal_registrations_are_one_client(server) {
+        let uris = json!([CALLBACK, "https://claude.ai/cb"]);
+        let metadata = json!({ "client_name": "Claude", "redirect_uris": uris, "token_endpoint_auth_method": "none" });
+        let replies = futures::future::join_all((0..70).map(|_| register(server, &metadata))).await;
+        let first = assert_registered(&replies[0]);
+        for reply in &replies {
+            assert_eq!(assert_registered(reply), first);
+        }
+        for equal in [
+            json!({ "client_name": " Claude\n", "redirect_uris": ["https://claude.ai/cb", CALLBACK, CALLBACK] }),
+            json!({ "client_name": "Claude", "redirect_uris": uris, "scope": "AlertRead", "grant_types": ["refresh_token", "authorization_code"] }),
+        ] {
+            assert_eq!(assert_registered(&register(server, &equal).await)["client_id"], first["client_id"], "{equal}");
+        }
+        // A program that starts anew listens on another port. It is told the one that it named.
+        let elsewhere = json!(["http://127.0.0.1:50123/callback", "https://claude.ai/cb"]);
+        let started_anew = register(server, &json!({ "client_name": "Claude", "redirect_uris": elsewhere })).await;
+        let started_anew = assert_registered(&started_anew);
+        assert_eq!((&started_anew["client_id"], &started_anew["redirect_uris"]), (&first["client_id"], &elsewhere));
+        assert_eq!(count(server).await, 1);
+        for other in [
+            json!({ "client_name": "claude", "redirect_uris": uris }),
+            json!({ "client_name": "Claude", "redirect_uris": [CALLBACK] }),
+            json!({ "client_name": "Claude", "redirect_uris": uris, "grant_types": ["authorization_code"] }),
+            json!({ "client_name": "Claude", "redirect_uris": uris, "client_uri": "https://claude.ai" }),
+        ] {
+            assert_ne!(assert_registered(&register(server, &other).await)["client_id"], first["client_id"], "{other}");
+        }
+        // Two people with one client have each their own connection.
+        let client = Client::register_as(server, metadata).await;
+        assert_eq!(json!(client.id), first["client_id"]);
+        let one = client.connect(&Browser::signed_in(server, VIEWER).await, &["AlertRead", "RuleRead"]).await;
+        let two = client.connect(&Browser::signed_in(server, ADMIN).await, &["AlertRead"]).await;
+        assert_eq!(two.scope, "AlertRead");
+        let (_, again) = client.refresh(&one.refresh).await;
+        assert_eq!(Tokens::read(&again).scope, "AlertRead RuleRead");
+    }
+}
+
+configured_story! {
+    /// Row OD7: when there is no more room, the oldest client that nobody is about to use makes some; nobody waits long.
+    async fn od7_room_for_newcomers(server) with |config| config.oauth.max_unused_clients = 3, {
+        let named = |number: u32| json!({ "client_name": format!("Client {number}"), "redirect_uris": [CALLBACK] });
+        let browser = Browser::signed_in(server, VIEWER).await;
+        let begun = Client::register_as(server, named(0)).await;
+        begun.consent_page(&browser).await;
+        let mut unused = Vec::new();
+        for number in 1..3 {
+            server.advance(Duration::from_secs(1));
+            unused.push(Client::register_as(server, named(number)).await.id);
+        }
+        let full = register(server, &named(3)).await;
+        full.assert_error(503, "temporarily_unavailable");
+        assert_eq!(full.header("retry-after"), "120");
+        assert!(full.header("access-control-expose-headers").contains("Retry-After"), "{:?}", full.headers);
+        assert_registered(&register(server, &named(1)).await);
+        server.advance(Duration::from_secs(121));
+        assert_registered(&register(server, &named(3)).await);
+        let clients = server.parts.store.clients();
+        let known = async |id: &str| clients.get(&ClientId::new(id)).await.expect("a read").is_some();
+        assert!(known(&begun.id).await, "somebody is about to authorize it");
+        assert!(!known(&unused[0]).await && known(&unused[1]).await, "the oldest goes first");
+    }
+}
+
+story! {
+    /// Row OD7: a client is removed some time after its last connection has ended, and then registers anew.
+    async fn od7_clients_without_connections_are_removed(server) {
+        let browser = Browser::signed_in(server, VIEWER).await;
+        let (client, kept) = (Client::register(server).await, Client::register(server).await);
+        let connected = client.connect(&browser, &["AlertRead"]).await;
+        kept.connect(&browser, &["AlertRead"]).await;
+        assert_eq!(post_form(server, REVOKE, &[("token", &connected.refresh), ("client_id", &client.id)]).await.status, 200);
+        let lifetime = Duration::from_hours(24) * server.config.oauth.unused_client_days;
+        let clients = server.parts.store.clients();
+        assert_eq!(clients.collect_ended(server.clock.now().minus(lifetime)).await.expect("collected"), 0);
+        server.advance(lifetime + Duration::from_hours(1));
+        assert_eq!(clients.collect_ended(server.clock.now().minus(lifetime)).await.expect("collected"), 1);
+        let (status, body) = client.refresh(&connected.refresh).await;
+        assert_eq!((status, &body["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_client")));
+        assert!(clients.get(&ClientId::new(kept.id)).await.expect("a read").is_some());
     }
 }
 
 story! {
     /// Row OD7: a client that nobody ever authorized is removed after a while, and learns so by the right error; one that
-    /// was used stays for ever.
+    /// has a connection stays.
     async fn od7_unused_clients_are_removed(server) {
         let browser = Browser::signed_in(server, VIEWER).await;
         let unused = Client::register(server).await;
@@ -264,7 +357,7 @@ story! {
     /// Row OD8: what a client says of itself is escaped, marked, and loads nothing from elsewhere.
     async fn od8_names_are_unverified(server) {
         let client = Client::register_as(server, json!({
-            "client_name": "Claude <script>alert(1)</script>\u{202e}",
+            "client_name": "Claude <script>alert(1)</script>\u{202e}\u{3164}\u{115f}\u{2800}(verified)\u{fe0f}",
             "redirect_uris": [CALLBACK],
             "client_uri": "https://evil.example/home",
             "logo_uri": "https://evil.example/logo.png",
@@ -275,9 +368,10 @@ story! {
         let browser = Browser::signed_in(server, VIEWER).await;
         let page = client.consent_page(&browser).await.page;
         let text = page.text();
-        assert!(text.contains("Claude <script>alert(1)</script>"), "the name is text: {text}");
-        assert!(!page.0.contains("<script>alert") && !page.0.contains('\u{202e}'), "{}", page.0);
-        assert!(text.to_lowercase().contains("unverified"), "{text}");
+        assert!(text.contains("Claude <script>alert(1)</script>(verified)"), "the name is text: {text}");
+        assert!(!page.0.contains("<script>alert"), "{}", page.0);
+        assert!(!page.0.contains(|c| !matches!(c, '\n' | '\t') && display::is_deceptive(c)), "{}", page.0);
+        assert!(text.contains("Name not verified"), "{text}");
         assert!(!page.0.contains("logo.png") && !page.0.contains("javascript:alert"), "{}", page.0);
         for (name, attribute) in [("img", "src"), ("link", "href"), ("script", "src"), ("iframe", "src")] {
             for tag in page.tags(name) {

@@ -142,7 +142,7 @@ story! {
             format!("{ours}#fragment"),
             format!("{ours}?a=b"),
             format!("{ours}/more"),
-            server.url.clone(),
+            format!("{}/other", server.url),
             "/mcp".to_owned(),
             "mcp".to_owned(),
         ] {

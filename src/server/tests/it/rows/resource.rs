@@ -41,7 +41,7 @@ story! {
         let browser = Browser::signed_in(server, VIEWER).await;
         let client = Client::register(server).await;
         let ours = client.connect(&browser, &["AlertRead"]).await;
-        let theirs = client.connect(&browser, &["RuleRead"]).await;
+        let theirs = Client::register(server).await.connect(&browser, &["RuleRead"]).await;
         // Another address is another issuer and another audience.
         let elsewhere = server.another_node().await;
         let reply = Reply::of(list_tools(&elsewhere.url).bearer_auth(&ours.access)).await;
@@ -82,7 +82,10 @@ story! {
         let browser = Browser::signed_in(server, VIEWER).await;
         let client = Client::register(server).await;
         let ours = format!("{}/mcp", server.url);
-        for resource in [ours.clone(), format!("{ours}/"), ours.replacen("http", "HTTP", 1), ours.replacen("http", "Http", 1)] {
+        for resource in [ours.clone(), format!("{ours}/"), ours.replacen("http", "HTTP", 1), ours.replacen("http", "Http", 1),
+            server.url.clone(), format!("{}/", server.url), server.url.replacen("http", "HTTP", 1),
+            ours.replacen("127.0.0.1", "LocalHost", 1), server.url.replacen("127.0.0.1", "[::1]", 1),
+        ] {
             let page = browser.open(&client.authorize_path(&[("resource", &resource)])).await;
             page.assert_page(CONSENT);
             let answer = client.decide(&browser, &page, "allow", &["AlertRead"]).await;
@@ -103,6 +106,31 @@ story! {
             assert_eq!(part_of(&second.access, 1)["aud"], ours, "{resource}");
             assert_eq!(mcp_status(server, &second.access).await, 200, "{resource}");
             assert_refused(client.exchange(&code).await, "invalid_grant");
+        }
+        // Anything else is another resource, and each refusal says which one is here.
+        let (port, told) = (ours.rsplit(':').next().expect("a port"), format!("resource must be {ours}"));
+        let first = client.connect(&browser, &["AlertRead"]).await;
+        for other in [
+            format!("{}/MCP", server.url),
+            format!("{}//", server.url),
+            format!("{ours}?x=1"),
+            format!("{ours}#f"),
+            "https://other.example/mcp".to_owned(),
+            format!("http://127.0.0.2:{port}"),
+            "http://localhost/mcp".to_owned(),
+        ] {
+            let answer = browser.open(&client.authorize_path(&[("resource", &other)])).await;
+            assert_eq!(client.error(&answer), "invalid_target", "{other}");
+            assert_eq!(client.parameter(&answer, "error_description").as_deref(), Some(told.as_str()), "{other}");
+            let refresh = [
+                ("grant_type", "refresh_token"),
+                ("client_id", client.id.as_str()),
+                ("refresh_token", first.refresh.as_str()),
+                ("resource", other.as_str()),
+            ];
+            let reply = post_form(server, TOKEN, &refresh).await;
+            reply.assert_error(400, "invalid_target");
+            assert_eq!(reply.json()["error_description"], told, "{other}");
         }
     }
 }
@@ -133,8 +161,8 @@ fn r10_https_except_on_loopback() {
 }
 
 story! {
-    /// Row R11: a preflight needs no token, a page that is allowed can read the challenge, and no other page gets
-    /// anything.
+    /// Row R11: a preflight needs no token, a page that is allowed can read the challenge, and any other page only why
+    /// it is refused.
     async fn r11_cors_of_the_endpoint(server) {
         let url = format!("{}/mcp", server.url);
         let preflight = |origin: &str| {
@@ -166,10 +194,15 @@ story! {
             assert_eq!(reply.header("access-control-allow-credentials"), "");
         }
         for origin in ["https://evil.example", "null", "http://127.0.0.1.evil.example"] {
-            let refused = Reply::of(preflight(origin)).await;
+            // The preflight passes, so that the page can read why what it sends afterwards is refused, and nothing else.
+            assert_eq!(Reply::of(preflight(origin)).await.status.as_u16(), 204, "{origin}");
+            let refused = Reply::of(list_tools(&server.url).header("origin", origin)).await;
             assert_eq!(refused.status.as_u16(), 403, "{origin}");
-            assert_eq!(refused.header("access-control-allow-origin"), "", "{origin}");
-            assert_eq!(Reply::of(list_tools(&server.url).header("origin", origin)).await.status.as_u16(), 403, "{origin}");
+            assert_eq!(refused.header("access-control-allow-origin"), origin);
+            assert_eq!(refused.header("access-control-allow-credentials"), "");
+            assert_eq!(refused.header("www-authenticate"), "");
+            let sentence = refused.json()["error"]["message"].to_string();
+            assert!(sentence.contains(origin) && sentence.contains("mcp.allowed_origins"), "{sentence}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use margay_domain::audit::AuditQuery;
+use margay_domain::{audit::AuditQuery, client::ClientSource, clock::Clock as _, id::ClientId};
 use reqwest::Method;
 use serde_json::json;
 
@@ -109,7 +109,7 @@ story! {
             reply.assert_error(401, "invalid_client");
             assert_eq!(reply.header("www-authenticate"), "", "{secret:?}");
         }
-        for credentials in [format!("{}:s3cret", client.id), "mcp_other:".to_owned(), client.id.clone()] {
+        for credentials in [format!("{}:s3cret", client.id), "mcp_other:".to_owned(), "mcp_other".to_owned()] {
             let header = format!("Basic {}", STANDARD.encode(&credentials));
             let reply = Reply::of(form(server, TOKEN, &fields).header("authorization", header)).await;
             reply.assert_error(401, "invalid_client");
@@ -208,7 +208,7 @@ story! {
         let ours = format!("{}/mcp", server.url);
         let code = client.code(&browser, &["AlertRead"]).await;
         let fields = exchange_fields(&client, &code);
-        for wrong in ["https://other.example/mcp", "/mcp", server.url.as_str()] {
+        for wrong in ["https://other.example/mcp", "/mcp", "https://other.example"] {
             let mut with = fields.clone();
             with.extend([("resource", ours.as_str()), ("resource", wrong)]);
             post_form(server, TOKEN, &with).await.assert_error(400, "invalid_target");
@@ -291,6 +291,47 @@ story! {
         let events = serde_json::to_string(&events).expect("JSON");
         for secret in [&code, &first.access, &first.refresh, &second.access, &second.refresh] {
             assert!(!events.contains(secret.as_str()), "{events}");
+        }
+    }
+}
+
+story! {
+    /// Rows OT2, OT3: HTTP Basic without a password, with an id that is an address, as RFC 6749 section 2.3.1 encodes it
+    /// and as programs write it; who is not known is told what it can do.
+    async fn ot2_ot3_basic_with_an_address(server) {
+        let id = "https://desk.example:8143/client.json";
+        let known = Client::register(server).await;
+        let clients = server.parts.store.clients();
+        let mut document = clients.get(&ClientId::new(known.id)).await.expect("a read").expect("the client");
+        document.id = ClientId::new(id);
+        document.source = ClientSource::Document;
+        document.document_fresh_until = Some(server.clock.now().plus(Duration::from_hours(1)));
+        clients.put_document(&document).await.expect("stored");
+        let client = Client::known_as(server, id, &known.redirect_uri);
+        let browser = Browser::signed_in(server, VIEWER).await;
+        let mut current = client.connect(&browser, &["AlertRead"]).await;
+        let encoded = url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>();
+        for text in [encoded.clone(), id.to_owned()] {
+            for password in [":", "", ":undefined", ":null"] {
+                let header = format!("Basic {}", STANDARD.encode(format!("{text}{password}")));
+                for in_body in [None, Some(id)] {
+                    let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", current.refresh.as_str())];
+                    fields.extend(in_body.map(|id| ("client_id", id)));
+                    let reply = Reply::of(form(server, TOKEN, &fields).header("authorization", &header)).await;
+                    assert_eq!(reply.status.as_u16(), 200, "{text}{password}: {}", reply.text);
+                    current = Tokens::read(&reply.json());
+                }
+            }
+            let header = format!("Basic {}", STANDARD.encode(format!("{text}:secret")));
+            let fields = [("grant_type", "refresh_token"), ("refresh_token", current.refresh.as_str())];
+            let reply = Reply::of(form(server, TOKEN, &fields).header("authorization", &header)).await;
+            reply.assert_error(401, "invalid_client");
+        }
+        for (unknown, can_register) in [("https://other.example/c.json", false), ("mcp_unknown", true)] {
+            let fields = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", unknown)];
+            let reply = post_form(server, TOKEN, &fields).await;
+            reply.assert_error(401, "invalid_client");
+            assert_eq!(reply.text.contains("register it anew"), can_register, "{}", reply.text);
         }
     }
 }
