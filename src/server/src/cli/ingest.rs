@@ -201,13 +201,8 @@ fn lines(input: &Input, ingested: &Ingested) -> Vec<String> {
             "names come",
             "twice in one object: the last value counts, the others are kept in p_unmapped",
         ),
-        (
-            report.unwrapped,
-            "object was",
-            "objects were",
-            "opened because it only carries events; the rest of it is not kept",
-        ),
-        (report.misfits, "value does", "values do", "not fit the type of the column and is kept in p_unmapped"),
+        (report.unwrapped, "object was", "objects were", "opened for the events inside; the rest is not kept"),
+        (report.misfits, "value does", "values do", "not fit the type of the column: kept in p_unmapped instead"),
     ];
     let notes = notes.iter().filter(|(count, ..)| *count > 0);
     lines.extend(notes.map(|(count, one, many, what)| format!("  {} {what}", counted(*count, one, many))));
