@@ -165,8 +165,9 @@ pub(crate) fn in_rows(error: &DataFusionError, sql: &str) -> LakeError {
         return other;
     }
     let text = root.to_string();
-    let fault = Fault::of(root, &text);
-    let spot = spot(sql, &text, fault.culprits());
+    let text = in_filter(&text).unwrap_or(&text);
+    let fault = Fault::of(root, text);
+    let spot = spot(sql, text, fault.culprits());
     bad_sql(fault.sentence(&spot.subject), Some(spot.position))
 }
 
@@ -178,6 +179,7 @@ fn not_of_the_statement(root: &DataFusionError) -> Option<LakeError> {
             Some(LakeError::OutOfMemory)
         }
         DataFusionError::ExecutionJoin(_) => Some(LakeError::Crashed),
+        other if in_filter(&other.to_string()).is_some() => None,
         DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
             Some(unavailable(root))
         }
@@ -187,9 +189,24 @@ fn not_of_the_statement(root: &DataFusionError) -> Option<LakeError> {
             Some(unavailable(root))
         }
         DataFusionError::External(cause) if cause.is::<DeltaTableError>() => Some(unavailable(root)),
-        other if names_a_file(&other.to_string()) => Some(unavailable("a file of a table cannot be read")),
+        other if names_a_file(words_of_the_engine(&other.to_string())) => {
+            Some(unavailable("a file of a table cannot be read"))
+        }
         _ => None,
     }
+}
+
+/// What went wrong with a value in a condition of `WHERE`. The reader of files evaluates those conditions that it can,
+/// and wraps what it finds, in the debug form, in an error of its own: `ArrowError(CastError("Cannot cast …"), None)`.
+fn in_filter(text: &str) -> Option<&str> {
+    let (_, mut inner) = text.split_once("Error evaluating filter predicate: ")?;
+    while let Some((name, rest)) = inner.split_once('(')
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    {
+        inner = rest;
+    }
+    Some(inner.trim_start_matches('"'))
 }
 
 /// What can go wrong with values of rows.
@@ -225,7 +242,9 @@ impl Fault {
             DataFusionError::ArrowError(cause, _) if matches!(cause.as_ref(), ArrowError::DivideByZero) => {
                 Self::DivisionByZero
             }
-            _ if head.contains("divide by zero") || head.contains("division by zero") => Self::DivisionByZero,
+            _ if ["divide by zero", "division by zero", "dividebyzero"].iter().any(|words| head.contains(words)) => {
+                Self::DivisionByZero
+            }
             DataFusionError::ArrowError(cause, _) if matches!(cause.as_ref(), ArrowError::ArithmeticOverflow(_)) => {
                 Self::Overflow
             }
@@ -325,6 +344,13 @@ fn first(error: &DataFusionError) -> &DataFusionError {
         DataFusionError::Shared(inner) => first(inner),
         other => other,
     }
+}
+
+/// What stands before the first quote, and before a regular expression: the value of a row may follow, and what it says
+/// tells nothing about storage.
+fn words_of_the_engine(text: &str) -> &str {
+    let end = ["'", "\"", "`", "egular expression", "regex"].iter().filter_map(|sign| text.find(sign)).min();
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// Storage problems that come wrapped as problems of the statement name files; those texts stay in the log.

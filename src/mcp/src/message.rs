@@ -5,6 +5,7 @@ use http::{
     HeaderMap,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
+use margay_domain::rules::display;
 use rmcp::model::{ProtocolVersion, RequestId};
 use serde_json::{Map, Value};
 
@@ -141,7 +142,7 @@ impl Message {
 
     /// The name of the method, for an answer.
     pub(crate) fn shown_method(&self) -> String {
-        redact::name(self.method.as_deref().unwrap_or_default(), MAX_METHOD)
+        display::shown(&redact::name(self.method.as_deref().unwrap_or_default(), MAX_METHOD), MAX_METHOD)
     }
 
     /// Refuses a request that does not bring what it cannot be understood without, and says what that is.

@@ -176,6 +176,10 @@ async fn nobody_else_notices_hostile_statements() {
                     continue;
                 }
                 let (code, text) = refused(&answer);
+                if code == "busy" {
+                    // It waited for the others of this person until its own deadline; nothing was tried.
+                    continue;
+                }
                 assert!(
                     ["timed_out", "too_large", "query_failed", "invalid_sql"].contains(&code),
                     "{statement}: {answer}"

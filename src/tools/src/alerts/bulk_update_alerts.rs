@@ -351,11 +351,7 @@ mod tests {
         let context = World::context_of(&world());
         let many: Vec<String> = (0..26).map(|number| format!("a{number}")).collect();
         for (arguments, code, message) in [
-            (
-                json!({ "alert_ids": [], "status": "CLOSED" }),
-                "invalid_argument",
-                "At least one alert ID must be provided",
-            ),
+            (json!({ "alert_ids": [], "status": "CLOSED" }), "invalid_argument", "alert_ids must hold at least one id"),
             (
                 json!({ "alert_ids": many, "status": "CLOSED" }),
                 "invalid_argument",

@@ -19,7 +19,7 @@ pub(super) const MAX_ALERTS: usize = 100;
 /// to the alerts, for the error.
 pub(super) fn read(given: &[String], most: usize, verb: &str) -> Result<Vec<AlertId>, ToolError> {
     if given.is_empty() {
-        return Err(ToolError::invalid_argument("At least one alert ID must be provided"));
+        return Err(ToolError::invalid_argument("alert_ids must hold at least one id"));
     }
     if given.len() > most {
         return Err(ToolError::invalid_argument(format!("Cannot {verb} more than {most} alerts at once")));
@@ -31,7 +31,7 @@ pub(super) fn read(given: &[String], most: usize, verb: &str) -> Result<Vec<Aler
             return Err(ToolError::invalid_argument("alert_ids must not hold an empty ID."));
         }
         if text.len() > MAX_ID {
-            return Err(ToolError::invalid_argument(format!("An alert ID has at most {MAX_ID} bytes.")));
+            return Err(ToolError::invalid_argument(format!("alert_ids: an id has at most {MAX_ID} bytes.")));
         }
         let id = AlertId::new(text);
         if !ids.contains(&id) {
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn too_few_too_many_and_blank_ids_are_refused() {
         for (given, message) in [
-            (texts(&[]), "At least one alert ID must be provided"),
+            (texts(&[]), "alert_ids must hold at least one id"),
             (texts(&["a", "b", "c"]), "Cannot update more than 2 alerts at once"),
             (texts(&["a", " "]), "alert_ids must not hold an empty ID."),
         ] {

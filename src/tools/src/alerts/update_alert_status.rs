@@ -116,7 +116,7 @@ mod tests {
                 json!({ "alert_ids": ["a1"], "status": "X" }),
                 "Invalid status 'X'. Must be one of: CLOSED, OPEN, RESOLVED, TRIAGED",
             ),
-            (json!({ "alert_ids": [], "status": "OPEN" }), "At least one alert ID must be provided"),
+            (json!({ "alert_ids": [], "status": "OPEN" }), "alert_ids must hold at least one id"),
             (json!({ "alert_ids": many, "status": "OPEN" }), "Cannot update more than 100 alerts at once"),
         ] {
             let error = fakes::refused(UpdateAlertStatus, &context, arguments).await;

@@ -46,7 +46,7 @@ impl TypedTool for GetLogTypeSchemaDetails {
     async fn run(context: &ToolContext, input: Input) -> Result<Output, ToolError> {
         let names = arguments::list(Some(input.schema_names));
         if names.is_empty() {
-            return Err(ToolError::invalid_argument("No schema names provided"));
+            return Err(ToolError::invalid_argument("schema_names must hold at least one name"));
         }
         if names.len() > MAX_NAMES {
             return Err(ToolError::invalid_argument("Maximum of 5 schema names allowed per request"));

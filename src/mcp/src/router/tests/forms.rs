@@ -96,6 +96,8 @@ async fn a_method_that_is_not_served_is_named_in_a_sentence() {
             assert_eq!(reply.json()["id"], 1);
         }
     }
+    let reply = server.send(legacy(ANA, Some(&session), "foo\u{202e}bar", &json!({}))).await;
+    assert_eq!(reply.json()["error"]["message"], "There is no method foo\\u{202e}bar here.");
     for method in older.into_iter().chain(["ping", "initialize", "subscriptions/listen", "tasks/get"]) {
         let reply = server.send(modern(ANA, method, &json!({}))).await;
         assert_eq!((reply.status, error_code(&reply)), (StatusCode::NOT_FOUND, -32601), "{method}");

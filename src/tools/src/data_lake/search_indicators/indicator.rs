@@ -126,7 +126,7 @@ impl Indicator {
         // With its two quotes.
         if forms.iter().any(|form| literal(form).len() > MAX_BYTES + 2) {
             return Err(ToolError::invalid_argument(format!(
-                "An indicator must not be longer than {MAX_BYTES} bytes; quotes and backslashes count twice."
+                "indicators: a value must not be longer than {MAX_BYTES} bytes; quotes and backslashes count twice."
             )));
         }
         Ok(Self { value: value.to_owned(), columns, forms })
