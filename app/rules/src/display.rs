@@ -3,7 +3,7 @@
 //! A character that cannot be seen, or that changes how its neighbours look, lets one text pass for another: a client
 //! poses as a known one, an audit event reads backwards, an instruction for a model hides in a name. There is one list
 //! of them, [`is_deceptive`]. In evidence they are written out ([`shown`], [`json`]), in names they are dropped
-//! ([`one_line`]): nobody has to read a name back.
+//! ([`one_line`]), because a name never has to be read back.
 
 use std::{borrow::Cow, fmt::Write as _};
 

@@ -40,7 +40,7 @@ pub fn of(pattern: &DomainPattern) -> Examples {
     examples
 }
 
-/// A host that somebody else can register and that matches.
+/// A matching host that an outsider could register.
 pub(crate) fn lookalike(pattern: &DomainPattern) -> String {
     first_match(pattern, &["not", ".not", "x.not"])
 }

@@ -58,7 +58,7 @@ const SHARED_HOSTS: &str = "\
     docs.google.com hook.integromat.com hooks.zapier.com httpbin.org requestcatcher.com script.google.com \
     sites.google.com storage.googleapis.com webhook.site";
 
-/// Who can have a name right below `zone`, a domain in lower case; `None` if it is somebody's own, as far as is known.
+/// Who can create names directly below `zone`, a lower-case domain; `None` if no shared suffix is known.
 pub fn shared(zone: &str) -> Option<Shared> {
     if zone.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! The name of a client, which is whatever somebody registered: it takes two lines at most, and what it imitates is said.
+//! A client name as registered, on at most two lines, with a warning if it imitates a known client.
 
 use leptos::prelude::*;
 use margay_domain::rules::Lookalike;

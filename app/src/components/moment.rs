@@ -12,7 +12,7 @@ pub fn Moment(
     view! { <time class="moment" datetime=at.to_rfc3339()>{at.to_display()}</time> }
 }
 
-/// A day, in UTC: for what ends, where nobody asks for the second. The whole moment is its title.
+/// A day in UTC, for expiry dates that need no time of day. The exact moment is in the title.
 #[component]
 pub fn Day(
     /// When.

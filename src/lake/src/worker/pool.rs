@@ -170,7 +170,7 @@ impl Pool {
     async fn worker(&self) -> Result<Worker, LakeError> {
         loop {
             let Some(mut idle) = self.idle().pop() else { break };
-            // It may have been ended by somebody else while nobody looked.
+            // It may have been killed from outside since it was last used.
             if idle.worker.is_alive() {
                 return Ok(idle.worker);
             }
